@@ -1,0 +1,68 @@
+"""The `dataprep` command: thin over the functions that Python users import.
+
+Commands import what they need when they run, so that `dataprep --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+import typer
+
+from dataprep.cli import data, pipeline, run
+from dataprep.errors import DataprepError
+
+app = typer.Typer(
+    name="dataprep",
+    help="From raw rows to a dataset version that can be defended: cleaned, filtered, deduplicated, split without "
+    "leakage, explained row by row, queryable in SQL.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+pipeline.register(app)
+run.register(app)
+data.register(app)
+
+
+def main() -> None:
+    """Run the command line; maps every outcome to the exit codes of the documentation."""
+    sys.exit(_run(sys.argv[1:]))
+
+
+def _run(arguments: list[str]) -> int:
+    from dataprep.console import printable
+
+    try:
+        app(arguments, standalone_mode=True)
+    except SystemExit as finished:
+        code = finished.code
+        return code if isinstance(code, int) else int(code is not None)
+    except DataprepError as error:
+        text = "\n".join(printable(line) for line in str(error).split("\n"))
+        sys.stderr.write(f"dataprep: {text}\n")
+        return error.exit_code
+    except (KeyboardInterrupt, BrokenPipeError):
+        return 130
+    except MemoryError:
+        sys.stderr.write("dataprep: out of memory\n  next: use fewer --workers or a smaller --memory, then run again\n")
+        return 3
+    except BaseException as error:  # anything else is a bug of ours, and a traceback is no way to meet a user
+        report = _bug_report(arguments)
+        sys.stderr.write(
+            f"dataprep: a bug in dataprep ({type(error).__name__}); nothing was published\n"
+            f"  next: please report it with {report}\n"
+        )
+        return 70
+    return 0
+
+
+def _bug_report(arguments: list[str]) -> Path:
+    """Write the traceback and the command to a file, without any data."""
+    with NamedTemporaryFile("w", prefix="dataprep-bug-", suffix=".txt", delete=False, encoding="utf-8") as handle:
+        handle.write(f"dataprep {' '.join(arguments)}\nPython {sys.version}\n\n{traceback.format_exc()}")
+        return Path(handle.name)

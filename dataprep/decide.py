@@ -1,0 +1,301 @@
+"""Decide: the set side of the flow. Rules, which copy stays, splits; every outcome with a verdict.
+
+Works in a private DuckDB database over narrow tables: row numbers, keys, signals, fields. Text never enters. Each step
+adds verdicts and then settles the records it decided; a record that is out takes no part in later steps, though rules
+are evaluated on all records and pairs are found among all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Literal
+
+import duckdb
+import pyarrow as pa
+
+from dataprep.errors import InputError
+from dataprep.pipeline.models import Pipeline
+from dataprep.prepare import PreparedFile
+from dataprep.record import SPLITS
+from dataprep.rules.compile import CompiledRule, compile_rules, verdicts_sql
+from dataprep.rules.config import RuleConfig
+from dataprep.rules.tree import ColumnKind
+from dataprep.signals import signal_columns
+from dataprep.splits.assign import assign_splits, group_records
+from dataprep.sqlfiles import quote_identifier, read_sql
+from dataprep.store.meta_columns import MetaColumn, meta_columns
+
+SplitMode = Literal["group", "time", "source", "given"]
+
+FIELDS: Final[dict[str, ColumnKind]] = {
+    "source": "text",
+    "label": "text",
+    "given_split": "text",
+    "group_key": "text",
+    "time": "text",
+    "layout": "text",
+}
+"""Fields of a record that rules may use beside signals and `meta_*`."""
+
+_KINDS: Final[dict[str, ColumnKind]] = {
+    "VARCHAR": "text",
+    "JSON": "text",
+    "BIGINT": "number",
+    "DOUBLE": "number",
+    "BOOLEAN": "bool",
+}
+
+_AFTER_RULES: Final = 1_000
+"""Positions of the built-in rules: behind any number of rules that a pipeline file can hold."""
+
+_BUILT_IN: Final = (
+    (_AFTER_RULES, "dedup", "exact_duplicate"),
+    (_AFTER_RULES, "dedup", "leaks_into_test"),
+    (_AFTER_RULES, "dedup", "leaks_into_validation"),
+    (_AFTER_RULES + 1, "splits", "no_given_split"),
+    (_AFTER_RULES + 1, "splits", "no_time"),
+    (_AFTER_RULES + 2, "splits", "leaks_into_test"),
+    (_AFTER_RULES + 2, "splits", "leaks_into_validation"),
+)
+
+
+@dataclass(slots=True)
+class Decision:
+    """What deciding found, beside the tables it left in the database (outcome, ledger, pairs, fate, verdicts)."""
+
+    mode: SplitMode
+    meta: list[MetaColumn]
+    rules: list[CompiledRule]
+    notes: list[str] = field(default_factory=list)
+
+
+def rule_columns(meta: Sequence[MetaColumn]) -> dict[str, ColumnKind]:
+    """Every column that a rule may name, with its kind."""
+    columns: dict[str, ColumnKind] = dict(FIELDS)
+    for name, column in signal_columns().items():
+        columns[name] = "bool" if pa.types.is_boolean(column.dtype) else "number"
+    columns.update({column.name: _KINDS[column.type] for column in meta})
+    return columns
+
+
+def load_tables(con: duckdb.DuckDBPyConnection, prepared: Sequence[PreparedFile]) -> list[MetaColumn]:
+    """Gather all parts into narrow tables: rows, keys, ids, signals and the view `facts` that rules read."""
+    parts: dict[str, list[str | int]] = {
+        name: [] for name in ("row_file", "key_file", "edit_file", "signal_file", "source_index", "source", "path", "base_row")
+    }
+    signal_files: dict[str, list[str]] = {}
+    kinds: dict[str, set[str]] = {}
+    base_row = 0
+    for item in prepared:
+        for name, files in (
+            ("row_file", item.part_files(item.prepare, "rows")),
+            ("key_file", item.part_files(item.keys, "keys")),
+            ("edit_file", item.part_files(item.prepare, "edits")),
+        ):
+            parts[name].extend(map(str, files))
+        for family, folder in item.measures.items():
+            signal_files.setdefault(family, []).extend(map(str, item.part_files(folder, family)))
+        for records in item.summary.part_records:
+            parts["source_index"].append(item.source.index)
+            parts["source"].append(item.source.name)
+            parts["path"].append(item.file.shown)
+            parts["base_row"].append(base_row)
+            base_row += records
+        for key, found in item.summary.meta_kinds.items():
+            kinds.setdefault(key, set()).update(found)
+    parts["signal_file"].extend(next(iter(signal_files.values()), []))
+    con.register("parts", pa.table(parts))
+    con.execute(
+        _with_files(read_sql("steps/rows"), row_files=parts["row_file"], key_files=parts["key_file"],
+                    edit_files=parts["edit_file"])
+    )  # fmt: skip
+    first, *others = signal_files.values()
+    families = [f"read_parquet({_file_list(first)}, filename = true, file_row_number = true) as part"]
+    families += [f"read_parquet({_file_list(files)})" for files in others]
+    con.execute(
+        "create table signals as select parts.base_row + measured.file_row_number as row, "
+        "measured.* exclude (filename, file_row_number) "
+        f"from (select * from {' positional join '.join(families)}) as measured "
+        "join parts on parts.signal_file = measured.filename"
+    )
+    meta = meta_columns(kinds)
+    flat = "".join(f", {column.sql} as {column.quoted}" for column in meta)
+    con.execute(
+        f"create view facts as select rows.row, {', '.join(f'rows.{name}' for name in FIELDS)}, signals.* exclude (row) {flat} "
+        "from rows join signals using (row)"
+    )
+    return meta
+
+
+def decide(
+    con: duckdb.DuckDBPyConnection,
+    pipeline: Pipeline,
+    rules: Mapping[str, RuleConfig],
+    prepared: Sequence[PreparedFile],
+) -> Decision:
+    """Run rules, duplicates and splits; leaves the tables `outcome`, `ledger` and `pairs` in `con`.
+
+    Raises:
+        InputError: a rule with a mistake, repeated user ids, splits that cannot be made.
+    """
+    meta = load_tables(con, prepared)
+    compiled = compile_rules(rules, rule_columns(meta))
+    decision = Decision(mode=split_mode(con, pipeline), meta=meta, rules=compiled)
+    _settle_ids(con, pipeline)
+    _apply_rules(con, compiled)
+    _pin(con, pipeline, decision.mode)
+    _remove_copies(con, pipeline)
+    _split(con, pipeline, decision)
+    con.execute(read_sql("steps/outcome"))
+    con.register(
+        "rule_order",
+        pa.table(
+            {
+                "position": [-1, *range(len(compiled)), *(line[0] for line in _BUILT_IN)],
+                "step": ["clean", *("rules" for _ in compiled), *(line[1] for line in _BUILT_IN)],
+                "rule": ["cleaner_failed", *(rule.name for rule in compiled), *(line[2] for line in _BUILT_IN)],
+                "action": ["hold", *(rule.action for rule in compiled), *(_built_in_action(pipeline, line[2]) for line in _BUILT_IN)],
+            }
+        ),
+    )
+    return decision
+
+
+def _built_in_action(pipeline: Pipeline, rule: str) -> str:
+    if rule == "exact_duplicate":
+        return pipeline.dedup.action
+    return "hold" if rule in ("no_given_split", "no_time") else "drop"
+
+
+def split_mode(con: duckdb.DuckDBPyConnection, pipeline: Pipeline) -> SplitMode:
+    """The mode of this run; `auto` takes given splits where there are any, and divides by group what has none."""
+    if pipeline.splits.by != "auto":
+        return pipeline.splits.by
+    given, records = con.sql("select count(given_split), count(*) from rows").fetchall()[0]
+    return "given" if given and given == records else "group"
+
+
+def _settle_ids(con: duckdb.DuckDBPyConnection, pipeline: Pipeline) -> None:
+    if not any(source.id for source in pipeline.sources):
+        return
+    con.execute(f"create table repeated_ids as {read_sql('steps/repeated_ids')}")
+    repeated = con.sql("select * from repeated_ids order by record_id, place limit 2").fetchall()
+    if not repeated:
+        return
+    if any(source.id and source.on_duplicate_id == "fail" for source in pipeline.sources):
+        (_, record_id, path, line, *_), (_, _, path_2, line_2, *_) = repeated
+        raise InputError(
+            f"two rows have the id {record_id!r}: {path} line {line} and {path_2} line {line_2}",
+            key="sources.id",
+            hint="name a column that is unique, or set `on_duplicate_id: suffix`",
+        )
+    con.execute(
+        """
+        update ids set record_id = repeated_ids.record_id || '~' || suffix
+        from repeated_ids where repeated_ids.row = ids.row and place > 1;
+        insert into verdicts select row, 'ingest', 'duplicate_id', -2, 'flag', null, null, null, null,
+            'id ' || record_id || ' is taken' from repeated_ids where place > 1
+        """
+    )
+
+
+def _apply_rules(con: duckdb.DuckDBPyConnection, rules: Sequence[CompiledRule]) -> None:
+    con.execute(
+        "insert into verdicts select row, 'clean', 'cleaner_failed', -1, 'hold', null, null, null, null, "
+        "cleaner || ': ' || error from edits where error is not null"
+    )
+    statement, parameters = verdicts_sql(rules, "facts")
+    con.execute(
+        "insert into verdicts select row, 'rules', rule, rule_index, action, value, threshold, null, null, value_text "
+        f"from ({statement})",
+        parameters,
+    )
+    con.execute(read_sql("steps/settle"))
+
+
+def _pin(con: duckdb.DuckDBPyConnection, pipeline: Pipeline, mode: SplitMode) -> None:
+    names = pipeline.source_names
+    preferred = {name: place for place, name in enumerate(pipeline.dedup.prefer)}
+    if mode == "source":
+        absent = [name for name in names if name not in pipeline.splits.sources]
+        if absent:
+            raise InputError(
+                f"splits.sources does not say where source {absent[0]!r} belongs",
+                key="splits.sources",
+                hint=f"add `{absent[0]}: train` (or validation, test)",
+            )
+    con.register(
+        "source_order",
+        pa.table(
+            {
+                "source_index": pa.array(range(len(names)), pa.int64()),
+                "preference": pa.array([preferred.get(name, len(preferred)) for name in names], pa.int64()),
+                "split": pa.array([pipeline.splits.sources.get(name) for name in names], pa.string()),
+            }
+        ),
+    )
+    con.execute(read_sql("steps/pins"), {"mode": mode if pipeline.splits.by != "auto" else "given"})
+
+
+def _remove_copies(con: duckdb.DuckDBPyConnection, pipeline: Pipeline) -> None:
+    con.execute(read_sql("steps/duplicates"))
+    con.execute(
+        read_sql("steps/copies"),
+        {"action": pipeline.dedup.action if pipeline.dedup.exact else "none", "position": _AFTER_RULES},
+    )
+    con.execute(read_sql("steps/settle"))
+
+
+def _split(con: duckdb.DuckDBPyConnection, pipeline: Pipeline, decision: Decision) -> None:
+    lacking = {"given": ("no_given_split", "pin is null"), "time": ("no_time", "time is null")}.get(decision.mode)
+    con.execute(read_sql("steps/nodes"))
+    if lacking:
+        rule, condition = lacking
+        con.execute(
+            "insert into verdicts select row, 'splits', $rule, $position, 'hold', null, null, null, null, null "
+            f"from nodes where {condition}",
+            {"rule": rule, "position": _AFTER_RULES + 1},
+        )
+        con.execute(read_sql("steps/settle"))
+        con.execute(read_sql("steps/nodes"))
+    group_records(con)
+    con.execute(read_sql("steps/leaks"), {"position": _AFTER_RULES + 2})
+    con.execute(read_sql("steps/settle"))
+    con.execute(read_sql("steps/nodes"))
+    con.execute("delete from grouped where row not in (select row from nodes)")
+    decision.notes += assign_splits(con, pipeline.splits, decision.mode)
+
+
+def check_promises(con: duckdb.DuckDBPyConnection, rows: int, rejects: int) -> None:
+    """Refuse to go on when the run does not add up or a split leaks: either is a bug of ours, never the user's.
+
+    Raises:
+        AssertionError: with the numbers that disagree.
+    """
+    records, kept, held, dropped = con.sql(
+        """
+        select count(*), count(*) filter (where status = 'kept' and split is not null),
+            count(*) filter (where status = 'held'), count(*) filter (where status = 'dropped')
+        from outcome
+        """
+    ).fetchall()[0]
+    if rows != records + rejects or records != kept + held + dropped:
+        raise AssertionError(
+            f"rows {rows} = records {records} + rejects {rejects}; records = kept {kept} + held {held} + "
+            f"dropped {dropped}: the run does not add up"
+        )
+    leaks = con.sql(read_sql("steps/leak_check")).fetchall()[0][0]
+    if leaks:
+        raise AssertionError(f"{leaks} records in train share an input with a held-out record")
+
+
+def _file_list(files: Sequence[str | Path]) -> str:
+    return "[" + ", ".join("'" + str(file).replace("'", "''") + "'" for file in files) + "]"
+
+
+def _with_files(sql: str, **files: Sequence[str | int]) -> str:
+    for name, paths in files.items():
+        sql = sql.replace(f"${name}", _file_list([str(path) for path in paths]))
+    return sql

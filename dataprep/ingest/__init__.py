@@ -1,0 +1,1 @@
+"""Ingest: files of any supported format become batches of records, and rows that cannot become rejects."""

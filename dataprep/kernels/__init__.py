@@ -1,0 +1,116 @@
+"""Compiled kernels over Arrow buffers, and where their machine code is kept.
+
+A kernel is a plain function under `@kernel`: compiled by numba at its first call, run without the interpreter lock,
+kept on disk for the next process. numba's cache notices a changed function but not a changed *callee* in another file,
+and then returns old results without a word; so the cache folder's name holds a digest of all kernel sources. The price
+is one compile of everything (3-10 s) after any kernel has changed, which only developers and upgrades see.
+
+Machine code goes to the first of these that can be written, below a folder named by the digest:
+`$NUMBA_CACHE_DIR` if set, so that a container can bring its cache along; `$XDG_CACHE_HOME/dataprep/kernels`
+(else `~/.cache/...`); a folder of the same user, closed to others, in the system's temporary directory. numba loads
+cached code with pickle: a folder that others may write would let them run code as this user, and is not used.
+
+Importing this package imports no numba (0.5 s); a kernel's module does.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import stat
+import tempfile
+from collections.abc import Callable, Iterator
+from functools import cache
+from hashlib import blake2b
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar, cast
+
+__all__ = ["cache_folder", "first_compile_pending", "kernel"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def kernel(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile a function with numba: without the interpreter lock, cached on disk, division unchecked as in numpy.
+
+    Integer arithmetic wraps as in C, and int64 mixed with uint64 gives float64: constants of hash code are
+    `np.uint64`. The cache folder is set for this one function, so that other users of numba in the process keep theirs.
+
+    >>> import numpy as np
+    >>> from dataprep.kernels.codepoints import CLASSES
+    >>> from dataprep.kernels.scan import scan      # a kernel, called like any function
+    >>> scan(np.frombuffer(b"two words", np.uint8), np.array([0, 9], np.int32), CLASSES).token_chars.tolist()
+    [3, 5]
+    """
+    import numba
+    from numba.core import config
+
+    settings: Any = config  # its names are made at run time, from the environment
+    before = settings.CACHE_DIR
+    settings.CACHE_DIR = str(cache_folder())
+    try:
+        compiled = numba.njit(nogil=True, cache=True, error_model="numpy")(function)
+    finally:
+        settings.CACHE_DIR = before
+    return cast("Callable[P, R]", compiled)
+
+
+def first_compile_pending() -> bool:
+    """Whether this machine has no compiled kernels of these sources yet, so that the first use takes 3-10 s.
+
+    True until the first kernel has been compiled; a program announces the wait when it is.
+    """
+    return next(cache_folder().rglob("*.nbi"), None) is None
+
+
+@cache
+def cache_folder() -> Path:
+    """The folder of this version's machine code; made if absent."""
+    name = _digest()
+    for parent, chosen_by_user in _candidates():
+        try:
+            parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            folder = parent / name
+            folder.mkdir(mode=0o700, exist_ok=True)
+        except OSError:
+            continue
+        if _is_private(folder) and (chosen_by_user or _is_private(parent)):
+            return folder
+    return Path(tempfile.mkdtemp(prefix="dataprep-kernels-"))  # ours alone, for this process only
+
+
+def _candidates() -> Iterator[tuple[Path, bool]]:
+    """Folders to try, in order, and whether the user named it (and so answers for who may write there)."""
+    if chosen := os.environ.get("NUMBA_CACHE_DIR"):
+        yield Path(chosen).absolute(), True
+    home = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"))  # noqa: PTH111 - that one raises
+    if home.is_absolute():  # a user without a home directory gets "~/.cache" back
+        yield home / "dataprep" / "kernels", False
+    user = os.getuid() if hasattr(os, "getuid") else "user"
+    yield Path(tempfile.gettempdir(), f"dataprep-kernels-{user}"), False
+
+
+def _is_private(folder: Path) -> bool:
+    """Whether this user can write the folder and nobody else can (on Windows a profile's folders are private)."""
+    if not os.access(folder, os.W_OK | os.X_OK):
+        return False
+    if not hasattr(os, "getuid"):
+        return True
+    status = folder.lstat()
+    open_to_others = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    return stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid() and not open_to_others
+
+
+def _digest() -> str:
+    """Name of the cache folder: digest of all kernel sources, the compilers' versions and the processor."""
+    from llvmlite import binding  # type: ignore[import-untyped] # numba's own: the name that it compiles for
+
+    digest = blake2b(digest_size=10)
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    versions = [version(package) for package in ("numba", "llvmlite", "numpy")]
+    for part in (*versions, platform.python_version(), platform.machine(), binding.get_host_cpu_name()):
+        digest.update(part.encode() + b"\0")
+    return digest.hexdigest()

@@ -1,0 +1,1 @@
+"""Pairs: which records are duplicates of each other, and which copy stays."""

@@ -1,0 +1,279 @@
+"""Keys of exact duplicates: two records with equal keys are copies of each other.
+
+A key is a 128-bit BLAKE2b over *parts*: each part (a turn, a label, …) is hashed by itself, and the key is the hash of
+its parts' digests, each with its field and role. Fixed widths make the framing unambiguous (["ab", "c"] is not
+["a", "bc"]), and each text is normalised and hashed once for both keys, which was the price of the alternative, one
+hash over length-prefixed texts.
+
+The *record* key says whether two records are the same; the *input* key whether they ask the same, whatever the answer,
+which is what a leak between splits is judged on as well. The input key therefore sees less: always normalised, without
+roles, without empty turns, so that a question asked as a `text` with a label is the one asked as a `user` turn.
+
+55,185 records of two turns, 64 MB: 0.4 CPU s for both keys, of which the kernel takes 0.06 and hashing 0.2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import blake2b
+from itertools import pairwise
+from typing import Any, Final, get_args
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+import pyarrow as pa
+
+from dataprep.errors import InputError
+from dataprep.pairs.config import DedupConfig, KeyField
+from dataprep.pairs.folding import normalize_texts
+from dataprep.record import ROLES, Turns
+
+KEY_TYPE: Final = pa.binary(16)
+KEY_FIELDS: Final[tuple[str, ...]] = get_args(KeyField)
+META_PREFIX: Final = "meta_"
+_DIGEST: Final = 16
+_EMPTY: Final = bytes(_DIGEST)
+"""Stands for the digest of an empty part, so that emptiness can be seen without the text."""
+_SYSTEM: Final = ROLES.index("system")
+_ASSISTANT: Final = ROLES.index("assistant")
+_WITHOUT_TEXT: Final = ("label", "tools")
+
+Digests = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class DuplicateKeys:
+    """Both keys of a batch of n records: binary(16) arrays, null where there is no text to compare."""
+
+    record: pa.Array
+    input: pa.Array
+
+
+def record_keys(batch: pa.RecordBatch, config: DedupConfig) -> pa.Array:
+    """Key of each record over the fields that `config` names; null where all their text is empty.
+
+    `record` compares turns with their roles and tool calls, tools and label.
+
+    Raises:
+        InputError: `dedup.fields` names something that no record has.
+    """
+    return _Keys(batch).record(config)
+
+
+def input_keys(batch: pa.RecordBatch) -> pa.Array:
+    """Key of each record's input side: all turns before the last assistant turn, or all turns if there is none.
+
+    Null where only system turns have text: records that share a system prompt and have an empty question, or none, do
+    not ask the same.
+    """
+    return _Keys(batch).input()
+
+
+def duplicate_keys(batch: pa.RecordBatch, config: DedupConfig) -> DuplicateKeys:
+    """Both keys, at little more than the price of one.
+
+    >>> from dataprep.record import Record, Turn, build_batch
+    >>> def pair(question, answer, line):
+    ...     return Record(turns=[Turn("user", question), Turn("assistant", answer)], meta={}, line=line)
+    >>> rows = [pair("Why?", "Yes.", 1), pair("why? ", "YES.", 2), pair("Why?", "No.", 3), pair("", "Yes.", 4)]
+    >>> keys = duplicate_keys(build_batch("s", rows), DedupConfig())
+    >>> keys.record[0] == keys.record[1], keys.record[0] == keys.record[2], keys.input[0] == keys.input[2]
+    (True, False, True)
+    >>> keys.input[3].is_valid
+    False
+    """
+    keys = _Keys(batch)
+    return DuplicateKeys(record=keys.record(config), input=keys.input())
+
+
+class _Parts:
+    """Parts of records in the making: frames of 18 bytes (field, role, digest), each belonging to a record."""
+
+    def __init__(self, n_rows: int) -> None:
+        self.rows: list[npt.NDArray[np.int64]] = []
+        self.frames: list[Digests] = []
+        self.has_text = np.zeros(n_rows, np.bool_)
+
+    def add(
+        self, field: int, rows: npt.NDArray[np.int64], digests: Digests, roles: npt.NDArray[np.uint8] | int = 0
+    ) -> None:
+        """Add one part to each of `rows` (ascending; a record may have several)."""
+        frames = np.empty((len(rows), 2 + _DIGEST), np.uint8)
+        frames[:, 0] = field
+        frames[:, 1] = roles
+        frames[:, 2:] = digests
+        self.rows.append(rows)
+        self.frames.append(frames)
+
+    def keys(self) -> pa.Array:
+        """The hash of each record's parts in the order added; null where `has_text` is false."""
+        rows = np.concatenate(self.rows)
+        frames = np.concatenate(self.frames)
+        if len(self.rows) > 1:
+            frames = frames[np.argsort(rows, kind="stable")]
+        ends = np.cumsum(np.bincount(rows, minlength=len(self.has_text))) * frames.shape[1]
+        view = frames.data.cast("B") if len(frames) else memoryview(b"")
+        start = 0
+        keys: list[bytes | None] = []
+        for end, has_text in zip(ends.tolist(), self.has_text.tolist(), strict=True):
+            keys.append(blake2b(view[start:end], digest_size=_DIGEST).digest() if has_text else None)
+            start = end
+        return pa.array(keys, KEY_TYPE)
+
+
+class _Keys:
+    """A batch with the digests of its parts, each computed when first asked for."""
+
+    def __init__(self, batch: pa.RecordBatch) -> None:
+        self.batch = batch
+        self.turns = Turns(batch["turns"])
+
+    def record(self, config: DedupConfig) -> pa.Array:
+        parts = _Parts(self.batch.num_rows)
+        textless = all(name in _WITHOUT_TEXT or name.startswith(META_PREFIX) for name in config.fields)
+        for index, name in enumerate(config.fields):
+            if name in ("record", "input", "answer", "system"):
+                self._add_turns(parts, index, name, normalized=config.normalize)
+            if name in ("record", "label", "tools"):
+                for column in ("tools", "label") if name == "record" else (name,):
+                    self._add_column(parts, index, column, config.normalize, decides=textless)
+            elif name.startswith(META_PREFIX):
+                digests = self._meta(name.removeprefix(META_PREFIX), normalized=config.normalize)
+                self._add_digests(parts, index, digests, decides=textless)
+            elif name not in KEY_FIELDS:
+                raise InputError(
+                    f"there is no field {name!r} to compare",
+                    key="dedup.fields",
+                    hint=f"name {', '.join(KEY_FIELDS)}, or another column as {META_PREFIX}{name}",
+                )
+        return parts.keys()
+
+    def input(self) -> pa.Array:
+        parts = _Parts(self.batch.num_rows)
+        self._add_turns(parts, 0, "input", normalized=True)
+        return parts.keys()
+
+    # -- which turns belong to a field --
+
+    @cached_property
+    def last_answer(self) -> npt.NDArray[np.int64]:
+        """Turn index of each record's last assistant turn; the end of the record where there is none. Shape (n,)."""
+        last = self.turns.row_offsets[1:].copy()
+        answers = np.flatnonzero(self.turns.roles == _ASSISTANT)
+        last[self.turns.rows[answers]] = answers  # the last assignment to a record wins
+        return last
+
+    def _add_turns(self, parts: _Parts, field: int, name: str, *, normalized: bool) -> None:
+        rows, roles = self.turns.rows, self.turns.roles
+        place = np.arange(self.turns.n_turns)
+        match name:
+            case "record":
+                chosen = np.ones(len(rows), np.bool_)
+            case "input":
+                chosen = place < self.last_answer[rows]
+            case "answer":
+                chosen = place == self.last_answer[rows]
+            case _:
+                chosen = roles == _SYSTEM
+        digests = self._text_digests(normalized) if name == "input" else self._turn_digests(normalized)
+        filled = chosen & digests.any(axis=1)
+        if name == "input":
+            parts.has_text[rows[filled & (roles != _SYSTEM)]] = True
+            parts.add(field, rows[filled], digests[filled])
+        else:
+            parts.has_text[rows[filled]] = True
+            parts.add(field, rows[chosen], digests[chosen], roles[chosen])
+
+    # -- other columns --
+
+    def _add_column(self, parts: _Parts, field: int, column: str, normalized: bool, *, decides: bool) -> None:
+        """`tools` is JSON, where case means something: compared as it is, always."""
+        values = self.batch[column]
+        if normalized and column != "tools":
+            digests = _normalized_digests(*_utf8(values))
+        else:
+            digests = _raw_digests(*_utf8(values))
+        self._add_digests(parts, field, digests, decides=decides)
+
+    def _add_digests(self, parts: _Parts, field: int, digests: Digests, *, decides: bool) -> None:
+        rows = np.arange(self.batch.num_rows)
+        if decides:
+            parts.has_text |= digests.any(axis=1)
+        parts.add(field, rows, digests)
+
+    def _meta(self, name: str, *, normalized: bool) -> Digests:
+        """Digests of one key of `meta`; what is no text is compared as JSON."""
+        texts: list[str | None] = []
+        for meta in self.batch["meta"].to_pylist():
+            value: Any = orjson.loads(meta).get(name)
+            texts.append(
+                value
+                if value is None or isinstance(value, str)
+                else orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
+            )
+        column = _utf8(pa.array(texts, pa.string()))
+        return _normalized_digests(*column) if normalized else _raw_digests(*column)
+
+    # -- digests of turns --
+
+    @cached_property
+    def _normalized(self) -> Digests:
+        return _normalized_digests(*self.turns.utf8())
+
+    @cached_property
+    def _raw(self) -> Digests:
+        return _raw_digests(*self.turns.utf8())
+
+    def _text_digests(self, normalized: bool) -> Digests:
+        return self._normalized if normalized else self._raw
+
+    def _turn_digests(self, normalized: bool) -> Digests:
+        """Digests of contents together with what else the turn carries, tool calls above all."""
+        digests = self._text_digests(normalized)
+        extras = self.turns.extras
+        carrying = extras.is_valid().to_numpy(zero_copy_only=False) & ~self.turns.missing
+        if not carrying.any():
+            return digests
+        digests = digests.copy()
+        for place in np.flatnonzero(carrying).tolist():
+            both = digests[place].tobytes() + extras[place].as_py().encode()
+            digests[place] = np.frombuffer(blake2b(both, digest_size=_DIGEST).digest(), np.uint8)
+        return digests
+
+
+def _utf8(column: pa.Array) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.uint8]]:
+    """Offsets and bytes of a string array; nulls have length 0."""
+    if len(column) == 0:
+        return np.zeros(1, np.int32), np.empty(0, np.uint8)
+    _, offsets, data = column.buffers()
+    bounds = np.frombuffer(offsets, np.int32)[column.offset : column.offset + len(column) + 1]
+    return bounds, np.empty(0, np.uint8) if data is None else np.frombuffer(data, np.uint8)
+
+
+def _raw_digests(offsets: npt.NDArray[np.int32], data: npt.NDArray[np.uint8]) -> Digests:
+    """Digest of each text as it is. Shape (m, 16)."""
+    return _digests(data, offsets.tolist())
+
+
+def _normalized_digests(offsets: npt.NDArray[np.int32], data: npt.NDArray[np.uint8]) -> Digests:
+    """Digest of each text's normalised copy. Shape (m, 16)."""
+    texts = normalize_texts(offsets, data)
+    digests = _digests(texts.data, texts.bounds.tolist())
+    for place, text in texts.contextual.items():
+        if text:
+            digests[place] = np.frombuffer(blake2b(text, digest_size=_DIGEST).digest(), np.uint8)
+    return digests
+
+
+def _digests(data: npt.NDArray[np.uint8], bounds: Sequence[int]) -> Digests:
+    view = data.data
+    found = b"".join(
+        [
+            blake2b(view[start:end], digest_size=_DIGEST).digest() if end > start else _EMPTY
+            for start, end in pairwise(bounds)
+        ]
+    )
+    return np.frombuffer(found, np.uint8).reshape(-1, _DIGEST).copy()

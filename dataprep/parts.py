@@ -1,0 +1,264 @@
+"""The batch side of the flow: one block of a source file becomes one numbered part of the cache.
+
+Everything that reads text happens here, in one pass while the block is warm: parse, convert, clean, key, measure.
+A part is four narrow Parquet files and one wide one:
+
+    prepare/<fp>/records-00000.parquet   turns after cleaning, tools, meta     (the wide one)
+    prepare/<fp>/rows-00000.parquet      everything else about each record
+    prepare/<fp>/edits-00000.parquet     what cleaning changed, and which cleaner failed
+    prepare/<fp>/rejects-00000.parquet   rows that did not become records
+    keys/<fp>/keys-00000.parquet         duplicate keys
+    measure/<fp>/<family>-00000.parquet  one file for each family of signals
+
+A part depends on its block and the configuration alone, so results cannot depend on how blocks are cut or on which
+thread took them. Parts are Parquet rather than Arrow files because set steps read them with DuckDB, projected.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from dataprep.clean import CleanVerdicts, clean_batch
+from dataprep.clean.config import CleanConfig
+from dataprep.ingest.config import IngestLimits, SourceConfig
+from dataprep.ingest.rows import Block, Reject, Rows, reject_row
+from dataprep.ingest.shapes import Converter, Mapping, RowError
+from dataprep.pairs.config import DedupConfig
+from dataprep.pairs.keys import duplicate_keys
+from dataprep.record import ROLES, Record, Turns, build_batch, content_digests
+from dataprep.signals import measure
+from dataprep.store.tables import EDIT_TYPE
+
+EDITS_SCHEMA: Final = pa.schema(
+    [
+        ("row_in_part", pa.int64()),
+        ("cleaner", pa.string()),
+        ("edits", pa.list_(EDIT_TYPE)),
+        ("error", pa.string()),
+    ]
+)
+REJECTS_SCHEMA: Final = pa.schema(
+    [
+        ("line", pa.int64()),
+        ("byte_offset", pa.int64()),
+        ("reason", pa.string()),
+        ("detail", pa.string()),
+        ("raw", pa.binary()),
+        ("length", pa.int64()),
+        ("digest", pa.string()),
+    ]
+)
+ROW_COLUMNS: Final = ("digest", "user_id", "label", "group_key", "time", "given_split", "meta", "line")
+
+
+
+@dataclass(frozen=True, slots=True)
+class PartSettings:
+    """What preparing one source's blocks depends on."""
+
+    source_name: str
+    source: SourceConfig
+    mapping: Mapping
+    limits: IngestLimits
+    clean: CleanConfig
+    dedup: DedupConfig
+    given_split: str | None = None
+    """The split of every row of this file, where the source or the file's name gives one."""
+
+
+@dataclass(slots=True)
+class PartSummary:
+    """Counts of one part, or summed over the parts of a file."""
+
+    rows: int = 0
+    records: int = 0
+    rejects: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+    notes: Counter[str] = field(default_factory=Counter)
+    edits: Counter[str] = field(default_factory=Counter)
+    columns_found: set[str] = field(default_factory=set)
+    """Required columns that at least one row has with a fitting value."""
+    meta_kinds: dict[str, set[str]] = field(default_factory=dict)
+    part_records: list[int] = field(default_factory=list)
+
+    def add(self, other: PartSummary) -> None:
+        """Add another part's counts, in order."""
+        self.rows += other.rows
+        self.records += other.records
+        self.rejects += other.rejects
+        for name in ("reasons", "notes", "edits"):
+            getattr(self, name).update(getattr(other, name))
+        for key, kinds in other.meta_kinds.items():
+            self.meta_kinds.setdefault(key, set()).update(kinds)
+        self.columns_found |= other.columns_found
+        self.part_records.extend(other.part_records)
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON-able values, for the cache's completion marker."""
+        return {
+            "rows": self.rows,
+            "records": self.records,
+            "rejects": self.rejects,
+            "reasons": dict(sorted(self.reasons.items())),
+            "notes": dict(sorted(self.notes.items())),
+            "edits": dict(sorted(self.edits.items())),
+            "columns_found": sorted(self.columns_found),
+            "meta_kinds": {key: sorted(kinds) for key, kinds in sorted(self.meta_kinds.items())},
+            "part_records": self.part_records,
+        }
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> PartSummary:
+        """The inverse of `to_json`."""
+        return cls(
+            rows=values["rows"],
+            records=values["records"],
+            rejects=values["rejects"],
+            reasons=Counter(values["reasons"]),
+            notes=Counter(values["notes"]),
+            edits=Counter(values["edits"]),
+            columns_found=set(values["columns_found"]),
+            meta_kinds={key: set(kinds) for key, kinds in values["meta_kinds"].items()},
+            part_records=list(values["part_records"]),
+        )
+
+
+def part_file(folder: Path, table: str, index: int) -> Path:
+    """The file of one table of one part."""
+    return folder / f"{table}-{index:05d}.parquet"
+
+
+def write_part(table: pa.Table | pa.RecordBatch, path: Path) -> None:
+    """Write a part's table; lz4, because it is read again within the run more often than it is kept."""
+    if isinstance(table, pa.RecordBatch):
+        table = pa.Table.from_batches([table])
+    pq.write_table(table, path, compression="lz4", write_statistics=False, use_dictionary=False)
+
+
+def prepare_block(block: Block, settings: PartSettings, folder: Path, index: int) -> tuple[pa.RecordBatch, PartSummary]:
+    """Parse, convert and clean one block, write its part, and return the cleaned batch with its counts."""
+    rows = block.parse()
+    summary = PartSummary(rows=len(rows.rows) + len(rows.rejects), notes=Counter(rows.notes))
+    records, rejects = _convert(rows, settings, summary)
+    batch = build_batch(settings.source_name, records)
+    batch, verdicts = clean_batch(batch, settings.clean)
+    summary.records = len(records)
+    summary.rejects = len(rejects)
+    summary.reasons.update(reject.reason for reject in rejects)
+    summary.edits.update(verdicts.cleaner)
+    summary.part_records.append(len(records))
+    for record in records:
+        for key, value in record.meta.items():
+            kind = type(value).__name__
+            if kind not in summary.meta_kinds.setdefault(key, set()):
+                summary.meta_kinds[key].add(kind)
+    write_part(batch.select(["turns", "tools", "label", "meta"]), part_file(folder, "records", index))
+    write_part(_row_table(batch), part_file(folder, "rows", index))
+    write_part(_edit_table(verdicts), part_file(folder, "edits", index))
+    write_rejects(rejects, folder, index)
+    return batch, summary
+
+
+def write_rejects(rejects: Sequence[Reject], folder: Path, index: int) -> None:
+    """Write the rejects of a part."""
+    columns = {name: [getattr(reject, name) for reject in rejects] for name in REJECTS_SCHEMA.names}
+    write_part(pa.table(columns, schema=REJECTS_SCHEMA), part_file(folder, "rejects", index))
+
+
+def key_part(batch: pa.RecordBatch, dedup: DedupConfig, folder: Path, index: int) -> None:
+    """Compute and write the duplicate keys of a cleaned batch."""
+    keys = duplicate_keys(batch, dedup)
+    write_part(pa.table({"record_key": keys.record, "input_key": keys.input}), part_file(folder, "keys", index))
+
+
+def measure_part(batch: pa.RecordBatch, clean: CleanConfig, folders: dict[str, Path], index: int) -> None:
+    """Measure and write the signals of a cleaned batch: one table for each family in `folders`."""
+    tables = measure(Turns(batch["turns"]), end_of_text_markers=clean.end_of_text_markers)
+    for family, folder in folders.items():
+        write_part(tables[family], part_file(folder, family, index))
+
+
+def _convert(rows: Rows, settings: PartSettings, summary: PartSummary) -> tuple[list[Record], list[Reject]]:
+    converter = Converter(settings.mapping, settings.source, settings.limits)
+    convert = converter.convert
+    rejects = list(rows.rejects)
+    records = []
+    for index, (row, line) in enumerate(zip(rows.rows, rows.lines, strict=True)):
+        try:
+            records.append(convert(row, line))
+        except RowError as error:
+            offset, raw = rows.raw(index)
+            rejects.append(reject_row(line, offset, error.reason, error.detail, raw))
+    if settings.given_split is not None:
+        for record in records:
+            record.given_split = settings.given_split
+    for part in converter.mapped_parts:
+        if part.required and any(part.state(row) == "ok" for row in rows.rows):
+            summary.columns_found.add(part.column)
+    return records, rejects
+
+
+def _row_table(batch: pa.RecordBatch) -> pa.Table:
+    turns = Turns(batch["turns"])
+    layout, extras_json = _layouts(turns)
+    columns = {name: batch[name] for name in ROW_COLUMNS}
+    columns["content_digest"] = pa.array(content_digests(batch), pa.binary(16))
+    columns["layout"] = layout
+    columns["extras_json"] = extras_json
+    columns["has_tools"] = pc.is_valid(batch["tools"])
+    return pa.table(columns)
+
+
+def _layouts(turns: Turns) -> tuple[pa.Array, pa.Array]:
+    """For each record the plainest shape that holds it, and its turns' extras as a JSON list (null where none has any)."""
+    user, assistant, text = (ROLES.index(role) for role in ("user", "assistant", "text"))
+    roles = np.append(turns.roles, [255, 255])
+    first = turns.row_offsets[:-1]
+    sizes = np.diff(turns.row_offsets)
+    layout = np.full(turns.n_rows, "chat", dtype="<U4")
+    layout[(sizes == 2) & (roles[first] == user) & (roles[first + 1] == assistant)] = "pair"
+    layout[(sizes == 1) & (roles[first] == text)] = "text"
+    extras_json: list[str | None] = [None] * turns.n_rows
+    has_extra = turns.extras.is_valid().to_numpy(zero_copy_only=False)
+    for row in np.unique(turns.rows[has_extra]).tolist():
+        start, end = turns.row_offsets[row : row + 2].tolist()
+        extras_json[row] = orjson.dumps(turns.extras[start:end].to_pylist()).decode()
+    return pa.array(layout.tolist(), pa.string()), pa.array(extras_json, pa.string())
+
+
+def _edit_table(verdicts: CleanVerdicts) -> pa.Table:
+    """One row per (record, cleaner), its edits over all turns in order; then the cleaners that failed."""
+    rows: list[int] = []
+    cleaners: list[str] = []
+    edits: list[list[dict[str, Any]]] = []
+    for row, turn, cleaner, changes in zip(
+        verdicts.row, verdicts.turn, verdicts.cleaner, verdicts.edits, strict=True
+    ):
+        if not rows or rows[-1] != row or cleaners[-1] != cleaner:
+            rows.append(row)
+            cleaners.append(cleaner)
+            edits.append([])
+        edits[-1].extend(
+            {"turn": turn, "start": start, "end": end, "original": original, "replacement": replacement}
+            for start, end, original, replacement in changes
+        )
+    failed = verdicts.errors
+    return pa.table(
+        {
+            "row_in_part": rows + [error[0] for error in failed],
+            "cleaner": cleaners + [error[2] for error in failed],
+            "edits": [*edits, *([None] * len(failed))],
+            "error": [None] * len(rows) + [f"turn {error[1]}: {error[3]}" for error in failed],
+        },
+        schema=EDITS_SCHEMA,
+    )

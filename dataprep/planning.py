@@ -1,0 +1,191 @@
+"""Plan: everything that can be known about a run before it, and a trial on a sample. Writes nothing into the store.
+
+The sample goes through the very functions of a run, into a temporary store that is thrown away, so a plan cannot say
+anything that a run would not do. What a sample cannot know (duplicates of rows that it does not hold) it underestimates,
+and the plan says so.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from dataprep.decide import check_promises, decide
+from dataprep.events import Reporter
+from dataprep.flow import load_rejects
+from dataprep.pipeline.load import LoadedPipeline
+from dataprep.pipeline.resolve import effective_rules
+from dataprep.prepare import PreparedFile, pending_steps, prepare_files, resolve_sources
+from dataprep.record import ROLES, Turns
+from dataprep.sqlfiles import read_sql
+from dataprep.store.layout import Store
+
+_SAMPLE_BLOCK_BYTES = 250_000
+_EXAMPLE_CHARACTERS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedSource:
+    """What is known of one source."""
+
+    name: str
+    files: tuple[str, ...]
+    bytes: int
+    mapping: str
+    """How rows become records, in words."""
+    to_prepare: int
+    """Files that must be read; the others' finished steps are in the store."""
+    sample_rows: int
+    sample_rejects: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedRule:
+    """What a rule does, and what it did to the sample."""
+
+    name: str
+    action: str
+    description: str
+    fired: int
+    """Records of the sample that it met."""
+    took: int
+    """Records of the sample that it decided."""
+    example: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run would do."""
+
+    dataset: str
+    store: Path
+    sources: tuple[PlannedSource, ...]
+    rules: tuple[PlannedRule, ...]
+    cleaners: dict[str, int]
+    """Edits of each cleaner in the sample, by records."""
+    split_mode: str
+    funnel: pl.DataFrame
+    """The sample's own funnel."""
+    notes: tuple[str, ...] = ()
+    assumed: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = field(default=())
+
+
+def make_plan(loaded: LoadedPipeline, store: Store, *, sample_rows: int) -> Plan:
+    """Check a pipeline against its data and try a sample. See `dataprep.plan`."""
+    pipeline = loaded.pipeline
+    sources = resolve_sources(pipeline, loaded.base)
+    pending = pending_steps(sources, pipeline, store)
+    with tempfile.TemporaryDirectory(prefix="dataprep-plan-") as folder:
+        prepared = prepare_files(
+            sources,
+            pipeline,
+            Store(Path(folder)),
+            workers=1,
+            reporter=Reporter(),
+            block_bytes=_SAMPLE_BLOCK_BYTES,
+            sample_rows=sample_rows,
+        )
+        with duckdb.connect(config={"threads": 1}) as con:
+            rejects = load_rejects(con, prepared)
+            decision = decide(con, pipeline, effective_rules(pipeline), prepared)
+            rows = sum(item.summary.rows for item in prepared)
+            check_promises(con, rows, rejects)
+            con.execute(f"create table funnel as {read_sql('steps/funnel')}", {"rows": rows})
+            funnel = con.sql("select * from funnel order by position").pl()
+            counts = _firings(con)
+            examples = _examples(con, prepared)
+    rules = tuple(
+        PlannedRule(rule.name, rule.action, rule.describe(), *counts.get(rule.name, (0, 0)), examples.get(rule.name))
+        for rule in decision.rules
+    ) + tuple(
+        PlannedRule(name, row["action"], _BUILT_IN_WORDS.get(name, ""), *counts[name], examples.get(name))
+        for row in funnel.filter(pl.col("step").is_in(["dedup", "splits", "clean"])).iter_rows(named=True)
+        if (name := row["rule"]) in counts
+    )
+    cleaners: dict[str, int] = {}
+    for item in prepared:
+        for name, edits in item.summary.edits.items():
+            cleaners[name] = cleaners.get(name, 0) + edits
+    return Plan(
+        dataset=pipeline.name,
+        store=store.root,
+        sources=tuple(
+            PlannedSource(
+                name=source.name,
+                files=tuple(file.shown for file in source.files),
+                bytes=sum(file.size for file in source.files),
+                mapping=source.mapping.describe(),
+                to_prepare=pending[source.index],
+                sample_rows=sum(item.summary.rows for item in prepared if item.source is source),
+                sample_rejects=_reasons([item for item in prepared if item.source is source]),
+            )
+            for source in sources
+        ),
+        rules=rules,
+        cleaners=cleaners,
+        split_mode=decision.mode,
+        funnel=funnel,
+        notes=tuple(decision.notes),
+        assumed=loaded.assumed,
+        warnings=tuple(warning for source in sources for warning in source.warnings),
+    )
+
+
+_BUILT_IN_WORDS = {
+    "exact_duplicate": "copies of a record that stays, equal after normalisation",
+    "leaks_into_test": "records on the train side that share their text, input or group with a test record",
+    "leaks_into_validation": "records on the train side that share their text, input or group with a validation record",
+    "no_given_split": "records for which no split is given",
+    "no_time": "records without a time",
+    "cleaner_failed": "records on which a cleaner failed",
+}
+
+
+def _reasons(prepared: list[PreparedFile]) -> dict[str, int]:
+    reasons: dict[str, int] = {}
+    for item in prepared:
+        for reason, count in item.summary.reasons.items():
+            reasons[reason] = reasons.get(reason, 0) + count
+    return dict(sorted(reasons.items()))
+
+
+def _firings(con: duckdb.DuckDBPyConnection) -> dict[str, tuple[int, int]]:
+    fired = con.sql("select rule, count(*) from verdicts group by rule").fetchall()
+    took = dict(con.sql("select rule, count(*) from fate group by rule").fetchall())
+    return {rule: (count, took.get(rule, 0)) for rule, count in fired}
+
+
+def _examples(con: duckdb.DuckDBPyConnection, prepared: list[PreparedFile]) -> dict[str, str]:
+    """For each rule the text of the first record that it decided, shortened."""
+    first: dict[str, int] = dict(con.sql("select rule, min(row) from fate group by rule").fetchall())
+    texts: dict[str, str] = {}
+    base = 0
+    for item in prepared:
+        files = item.part_files(item.prepare, "records")
+        for path, size in zip(files, item.summary.part_records, strict=True):
+            wanted = {rule: row - base for rule, row in first.items() if base <= row < base + size}
+            if wanted:
+                turns = pq.read_table(path, columns=["turns"])["turns"].combine_chunks()
+                texts |= {rule: _shortened(turns, row) for rule, row in wanted.items()}
+            base += size
+    return texts
+
+
+def _shortened(turns: pa.ListArray, row: int) -> str:
+    flat = Turns(turns.slice(row, 1))
+    pieces: list[Any] = []
+    for role, content in zip(flat.roles.tolist(), flat.contents.to_pylist(), strict=True):
+        text = "(null)" if content is None else " ".join(content.split())
+        limit = _EXAMPLE_CHARACTERS // 2
+        pieces.append(f"{ROLES[role]}: {text[:limit]}{'…' if len(text) > limit else ''}")
+        if len(pieces) == 2:
+            break
+    return " | ".join(pieces)

@@ -1,0 +1,370 @@
+"""Prepare: every source file becomes cached parts (records, edits, rejects, keys, signals), block by block in threads.
+
+The reader runs in the calling thread and only cuts blocks; parsing, cleaning, keys and signals run in workers. Kernels
+and Parquet writing release the interpreter lock; JSON parsing does not, which is why more than a few workers bring
+little and why blocks are large. A file's parts are written under a temporary name and renamed when complete, so a
+killed run leaves nothing that a later one could mistake for finished work.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import orjson
+import pyarrow.parquet as pq
+
+from dataprep.errors import InputError, RefusedError
+from dataprep.events import Reporter
+from dataprep.fingerprints import keys_fingerprint, measure_fingerprint, prepare_fingerprint
+from dataprep.ingest.config import SourceConfig
+from dataprep.ingest.discover import SourceFile, discover
+from dataprep.ingest.formats import open_blocks
+from dataprep.ingest.rows import Block, reject_row
+from dataprep.ingest.shapes import Mapping, detect
+from dataprep.parts import (
+    PartSettings,
+    PartSummary,
+    key_part,
+    measure_part,
+    part_file,
+    prepare_block,
+    write_part,
+    write_rejects,
+)
+from dataprep.pipeline.models import Pipeline
+from dataprep.signals import families
+from dataprep.store.files import file_digest
+from dataprep.store.layout import Store
+
+SAMPLE_ROWS = 1_000
+DONE = "done.json"
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedSource:
+    """A source with its files found and its mapping decided."""
+
+    index: int
+    name: str
+    config: SourceConfig
+    files: tuple[SourceFile, ...]
+    mapping: Mapping
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class PreparedFile:
+    """One source file's finished parts in the cache."""
+
+    source: ResolvedSource
+    file: SourceFile
+    sha256: str
+    prepare: Path
+    keys: Path
+    measures: dict[str, Path]
+    summary: PartSummary = field(default_factory=PartSummary)
+    reused: list[str] = field(default_factory=list)
+
+    def reject_files(self) -> list[Path]:
+        """The files of rejects; a file set aside whole has one, though it has no parts."""
+        return sorted(self.prepare.glob("rejects-*.parquet"))
+
+    def part_files(self, folder: Path, table: str) -> list[Path]:
+        """The files of one table, in order of parts."""
+        return [part_file(folder, table, index) for index in range(len(self.summary.part_records))]
+
+
+def resolve_sources(pipeline: Pipeline, base: Path) -> list[ResolvedSource]:
+    """Find the files of every source and decide how their rows become records.
+
+    Raises:
+        InputError: a path that names nothing readable, or rows whose shape cannot be told.
+    """
+    sources = []
+    for index, (name, config) in enumerate(zip(pipeline.source_names, pipeline.sources, strict=True)):
+        patterns = (config.path,) if isinstance(config.path, str) else config.path
+        files, warnings = discover(patterns, base=base, key=f"sources.{name}.path")
+        rows = _sample(files, config, pipeline)
+        shown = files[0].shown if len(files) == 1 else f"{files[0].shown} and {len(files) - 1} more"
+        mapping = detect(rows, config, shown=shown)
+        sources.append(ResolvedSource(index, name, config, tuple(files), mapping, tuple(warnings)))
+    return sources
+
+
+def _sample(files: Sequence[SourceFile], config: SourceConfig, pipeline: Pipeline) -> list[object]:
+    rows: list[object] = []
+    for file in files:
+        try:
+            for block in open_blocks(
+                file.path, format=config.format, source=config, limits=pipeline.limits, shown=file.shown, block_bytes=1_000_000
+            ):
+                rows.extend(block.parse().rows[:SAMPLE_ROWS])
+                if len(rows) >= SAMPLE_ROWS:
+                    return rows[:SAMPLE_ROWS]
+        except InputError:
+            if config.on_bad_file == "fail":
+                raise
+    return rows
+
+
+def prepare_files(
+    sources: Sequence[ResolvedSource],
+    pipeline: Pipeline,
+    store: Store,
+    *,
+    workers: int,
+    reporter: Reporter,
+    block_bytes: int,
+    sample_rows: int | None = None,
+) -> list[PreparedFile]:
+    """Bring every file's parts into the cache and return them in order of sources and files.
+
+    Args:
+        sources, pipeline, store: what to prepare, how, and where the cache is.
+        workers, block_bytes: how the machine is used.
+        reporter: hears about progress and may stop the run.
+        sample_rows: read no more than about so many rows of a source; for trials in a store of their own.
+
+    Raises:
+        InputError: a file that cannot be read, unless its source says `on_bad_file: quarantine`.
+        RefusedError: a source with more rejects than its budget.
+    """
+    prepared: list[PreparedFile] = []
+    total = sum(file.size for source in sources for file in source.files)
+    done = rows = 0
+    with ThreadPoolExecutor(workers, thread_name_prefix="prepare") as pool:
+        for source in sources:
+            left = sample_rows
+            for file in source.files:
+                if left is not None and left <= 0:
+                    break
+                job = _FileJob(source, file, pipeline, store, block_bytes, left)
+                for summary in job.run(pool, workers, reporter):
+                    rows += summary.rows
+                    left = None if left is None else left - summary.rows
+                    position = done + min(file.size, int(job.fraction * file.size))
+                    reporter.progress(position, total, rows)
+                done += file.size
+                prepared.append(job.result)
+                reporter.progress(done, total, rows)
+    return prepared
+
+
+def pending_steps(sources: Sequence[ResolvedSource], pipeline: Pipeline, store: Store) -> dict[int, int]:
+    """For each source (by index) how many files have a step that is not in the cache."""
+    return {
+        source.index: sum(_FileJob(source, file, pipeline, store, 0).is_pending for file in source.files)
+        for source in sources
+    }
+
+
+def check_reject_budgets(prepared: Sequence[PreparedFile], pipeline: Pipeline) -> None:
+    """Stop the run where a source has more rejects than its budget allows."""
+    budget = pipeline.limits.rejects
+    by_source: dict[int, list[PreparedFile]] = {}
+    for item in prepared:
+        by_source.setdefault(item.source.index, []).append(item)
+    for items in by_source.values():
+        rows = sum(item.summary.rows for item in items)
+        rejects = sum(item.summary.rejects for item in items)
+        allowed = max(int(budget.share * rows), budget.rows)
+        if rejects > allowed:
+            reasons = sum((item.summary.reasons for item in items), start=PartSummary().reasons)
+            shown = ", ".join(f"{reason} {count}" for reason, count in reasons.most_common(3))
+            raise RefusedError(
+                f"{rejects} of {rows} rows of source {items[0].source.name!r} were rejected ({shown}); "
+                f"the budget is {allowed}",
+                step="ingest",
+                key="limits.rejects",
+                hint="see them with `dataprep sql \"from rejects\"`, then mend the file or raise limits.rejects",
+            )
+
+
+class _FileJob:
+    """Prepares one file: what is in the cache is used, what is missing is made from blocks or from cached records."""
+
+    def __init__(
+        self, source: ResolvedSource, file: SourceFile, pipeline: Pipeline, store: Store, block_bytes: int,
+        sample_rows: int | None = None,
+    ) -> None:
+        self._pipeline = pipeline
+        self._block_bytes = block_bytes
+        self._sample_rows = sample_rows
+        self.fraction = 0.0
+        sha256 = file_digest(file.path)
+        split_hint = file.split_hint if source.config.split is None and source.config.split_column is None else None
+        self._settings = PartSettings(
+            source_name=source.name,
+            source=source.config,
+            mapping=source.mapping,
+            limits=pipeline.limits,
+            clean=pipeline.clean,
+            dedup=pipeline.dedup,
+            given_split=split_hint,
+        )
+        prepare = prepare_fingerprint(
+            sha256=sha256,
+            source_name=source.name,
+            source=source.config,
+            mapping=source.mapping,
+            split_hint=split_hint,
+            limits=pipeline.limits,
+            clean=pipeline.clean,
+        )
+        self.result = PreparedFile(
+            source=source,
+            file=file,
+            sha256=sha256,
+            prepare=store.step("prepare", prepare),
+            keys=store.step("keys", keys_fingerprint(prepare, pipeline.dedup)),
+            measures={
+                family.name: store.step("measure", measure_fingerprint(prepare, family, pipeline.clean))
+                for family in families()
+            },
+        )
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether anything must be computed for this file."""
+        folders = (self.result.prepare, self.result.keys, *self.result.measures.values())
+        return not all((folder / DONE).exists() for folder in folders)
+
+    def run(self, pool: ThreadPoolExecutor, workers: int, reporter: Reporter) -> Iterator[PartSummary]:
+        """Make what is missing; yields each part's counts as it is done."""
+        result = self.result
+        outputs = {"prepare": result.prepare, "keys": result.keys, **result.measures}
+        missing = {name: folder for name, folder in outputs.items() if not (folder / DONE).exists()}
+        result.reused = sorted(outputs.keys() - missing.keys())
+        if "prepare" not in missing:
+            result.summary = PartSummary.from_json(orjson.loads((result.prepare / DONE).read_bytes()))
+        if not missing:
+            yield result.summary
+            return
+        made = {name: _temporary(folder) for name, folder in missing.items()}
+        try:
+            tasks = self._from_blocks(pool, made) if "prepare" in made else self._from_cache(pool, made)
+            summary = PartSummary()
+            for part in _in_order(tasks, 2 * workers, reporter):
+                summary.add(part)
+                yield part
+            self._check_columns(summary)
+            self._publish(made, missing, summary)
+        except InputError as error:
+            if result.source.config.on_bad_file == "fail":
+                raise
+            yield self._quarantine(made, missing, error)
+        finally:
+            for folder in made.values():
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def _from_blocks(self, pool: ThreadPoolExecutor, made: dict[str, Path]) -> Iterator[Future[PartSummary]]:
+        file, config = self.result.file, self.result.source.config
+        blocks = open_blocks(
+            file.path,
+            format=config.format,
+            source=config,
+            limits=self._pipeline.limits,
+            block_bytes=self._block_bytes,
+            shown=file.shown,
+        )
+        for index, block in enumerate(blocks):
+            self.fraction = getattr(block, "fraction", 0.0)
+            task = pool.submit(self._make_part, block, made, index)
+            yield task
+            if self._sample_rows is not None:
+                self._sample_rows -= task.result().rows
+                if self._sample_rows <= 0:
+                    return
+
+    def _make_part(self, block: Block, made: dict[str, Path], index: int) -> PartSummary:
+        batch, summary = prepare_block(block, self._settings, made["prepare"], index)
+        if "keys" in made:
+            key_part(batch, self._settings.dedup, made["keys"], index)
+        measures = {name: folder for name, folder in made.items() if name in self.result.measures}
+        if measures:
+            measure_part(batch, self._settings.clean, measures, index)
+        return summary
+
+    def _from_cache(self, pool: ThreadPoolExecutor, made: dict[str, Path]) -> Iterator[Future[PartSummary]]:
+        for index, records in enumerate(self.result.summary.part_records):
+            yield pool.submit(self._derive_part, made, index, records)
+
+    def _derive_part(self, made: dict[str, Path], index: int, records: int) -> PartSummary:
+        table = pq.read_table(part_file(self.result.prepare, "records", index)).combine_chunks()
+        batch = table.to_batches(max_chunksize=max(records, 1))[0] if records else table.slice(0, 0).to_batches()[0]
+        if "keys" in made:
+            key_part(batch, self._settings.dedup, made["keys"], index)
+        measures = {name: folder for name, folder in made.items() if name in self.result.measures}
+        if measures:
+            measure_part(batch, self._settings.clean, measures, index)
+        return PartSummary()
+
+    def _check_columns(self, summary: PartSummary) -> None:
+        """A mapped column that a whole file lacks is a mistake about the file, not about its rows."""
+        source = self.result.source
+        if not summary.rows or "prepare" in self.result.reused:
+            return
+        parts = [part for part in source.mapping.parts() if part.required]
+        absent = [part.column for part in parts if part.column not in summary.columns_found]
+        if absent:
+            seen = ", ".join(sorted(summary.columns_found | summary.meta_kinds.keys())) or "none"
+            others = ", ".join(dict.fromkeys(part.column for part in parts))
+            raise InputError(
+                f"no row has a fitting value in column {absent[0]!r}; source {source.name!r} reads: {others} "
+                f"(as in {source.files[0].shown}); this file has: {seen}",
+                file=self.result.file.shown,
+                hint="put files with other columns into a source of their own, or set `columns:`",
+            )
+
+    def _publish(self, made: dict[str, Path], missing: dict[str, Path], summary: PartSummary) -> None:
+        if "prepare" in made:
+            self.result.summary = summary
+        marker = orjson.dumps(self.result.summary.to_json())
+        for name, folder in made.items():
+            (folder / DONE).write_bytes(marker)
+            missing[name].parent.mkdir(parents=True, exist_ok=True)
+            if not missing[name].exists():
+                folder.rename(missing[name])
+
+    def _quarantine(self, made: dict[str, Path], missing: dict[str, Path], error: InputError) -> PartSummary:
+        """Set the whole file aside as one reject, in place of whatever parts were made."""
+        for name in made:
+            made[name] = _temporary(missing[name])
+        reject = reject_row(0, None, "bad_file", error.message, b"")
+        summary = PartSummary(rows=1, rejects=1)
+        summary.reasons[reject.reason] += 1
+        write_rejects([reject], made["prepare"], 0)
+        self._publish(made, missing, summary)
+        return summary
+
+
+def _in_order(
+    tasks: Iterator[Future[PartSummary]], limit: int, reporter: Reporter
+) -> Iterator[PartSummary]:
+    """Results in order, with at most `limit` tasks under way, so that memory stays bounded."""
+    pending: deque[Future[PartSummary]] = deque()
+    try:
+        for task in tasks:
+            pending.append(task)
+            if len(pending) >= limit:
+                yield pending.popleft().result()
+            reporter.checkpoint()
+        while pending:
+            yield pending.popleft().result()
+    finally:
+        for task in pending:
+            task.cancel()
+        for task in pending:
+            if not task.cancelled():
+                task.exception()
+
+
+def _temporary(folder: Path) -> Path:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    return Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))

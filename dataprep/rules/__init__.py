@@ -1,0 +1,1 @@
+"""Rules: named conditions on signals and fields, compiled to bound SQL."""

@@ -1,0 +1,130 @@
+"""Groups, leaks and the division into train, validation and test.
+
+A group is everything that must not be torn apart: records with the same input side (the same question with another
+answer tells a model the test), and records with the same user-named key, transitively. Given splits are pins: the
+held-out side stays whole and the train side gives way. What is not pinned is divided by share, time or source.
+"""
+
+from __future__ import annotations
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from dataprep.kernels.allocate import allocate
+from dataprep.record import SPLITS
+from dataprep.splits.config import SplitConfig
+from dataprep.sqlfiles import read_sql
+
+
+def group_records(con: duckdb.DuckDBPyConnection) -> None:
+    """Make table `grouped` (row, node, group_id) from table `nodes`.
+
+    Without a user-named group key a group is a node (equal input side). With one, groups are the connected components
+    over nodes and keys; a component is named by its smallest node, so its name does not depend on the order of rows.
+    """
+    con.execute("create or replace table grouped as select row, node, node as group_id from nodes")
+    edges = con.sql(
+        """
+        select dense_rank() over (order by node) - 1 as node, dense_rank() over (order by group_key) - 1 as key
+        from nodes where group_key is not null
+        """
+    ).to_arrow_table()
+    if edges.num_rows == 0:
+        return
+    # Imported here because it takes 0.15 s and few pipelines name a group.
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    node = edges["node"].to_numpy()
+    key = edges["key"].to_numpy()
+    nodes = int(node.max()) + 1
+    size = nodes + int(key.max()) + 1
+    graph = coo_array((np.ones(len(node), np.int8), (node, key + nodes)), shape=(size, size))
+    _, component = connected_components(graph, directed=False)
+    names = con.sql("select distinct node from nodes where group_key is not null order by node").to_arrow_table()
+    linked = pa.table({"node": names["node"], "component": component[:nodes]})
+    con.register("linked", linked)
+    con.execute(
+        """
+        create or replace table grouped as
+        with named as (select component, min(node) as group_id from linked group by component)
+        select nodes.row, nodes.node, coalesce(named.group_id, nodes.node) as group_id
+        from nodes left join linked using (node) left join named using (component)
+        """
+    )
+    con.unregister("linked")
+
+
+def assign_splits(con: duckdb.DuckDBPyConnection, config: SplitConfig, mode: str) -> list[str]:
+    """Make table `assigned` (group_id, split) for all groups of records still in; returns what could not be done.
+
+    Args:
+        con: holds tables `grouped`, `nodes` and `pins`.
+        config: shares, seed and whether to stratify.
+        mode: the resolved mode: group, time, source or given.
+    """
+    con.execute("create or replace temp view group_rows as select * from grouped join nodes using (row, node)")
+    con.execute(read_sql("steps/groups"), {"stratify": config.stratify, "seed": str(config.seed)})
+    if mode == "time":
+        con.execute(
+            f"create or replace table assigned as {read_sql('steps/split_by_time')}",
+            {"train": config.train, "validation": config.validation},
+        )
+        return _empty_splits(con, config)
+    con.execute("create or replace table assigned as select group_id, pin as split from groups where pin is not null")
+    free = con.sql(
+        "select group_id, size from groups where pin is null order by stratum nulls first, place, group_id"
+    ).to_arrow_table()
+    if free.num_rows:
+        shares = np.array([config.train, config.validation, config.test])
+        chosen = allocate(free["size"].to_numpy().astype(np.int64), shares)
+        splits = pa.array(SPLITS).take(pa.array(chosen))
+        con.register("divided", pa.table({"group_id": free["group_id"], "split": splits}))
+        con.execute("insert into assigned select group_id, split from divided")
+        con.unregister("divided")
+    notes = [] if mode in ("given", "source") else _empty_splits(con, config)
+    return notes + (_stratification_notes(con, config) if config.stratify and mode == "group" else [])
+
+
+def _empty_splits(con: duckdb.DuckDBPyConnection, config: SplitConfig) -> list[str]:
+    filled = {row[0] for row in con.sql("select distinct split from assigned").fetchall()}
+    shares = dict(zip(SPLITS, (config.train, config.validation, config.test), strict=True))
+    return [
+        f"nothing in {split}: there are too few groups for a share of {share:g}"
+        for split, share in shares.items()
+        if share > 0 and split not in filled
+    ]
+
+
+def _stratification_notes(con: duckdb.DuckDBPyConnection, config: SplitConfig) -> list[str]:
+    notes: list[str] = []
+    strata = con.sql("select count(distinct stratum) from groups").fetchall()[0][0]
+    if not strata:
+        return notes
+    for split, share in zip(SPLITS, (config.train, config.validation, config.test), strict=True):
+        if share == 0:
+            continue
+        absent = con.execute(
+            """
+            select stratum, sum(size)::bigint as records from groups
+            where stratum is not null
+              and stratum not in (select stratum from groups join assigned using (group_id)
+                                  where split = $split and stratum is not null)
+            group by stratum order by records desc, stratum
+            """,
+            {"split": split},
+        ).fetchall()
+        if absent:
+            shown = ", ".join(f"{label} ({records})" for label, records in absent[:3])
+            more = f" and {len(absent) - 3} more" if len(absent) > 3 else ""
+            notes.append(
+                f"{len(absent)} of {strata} labels have no record in {split} "
+                f"(too few groups for a share of {share:g}): {shown}{more}"
+            )
+    mixed = con.sql(
+        "select count(*) from (select group_id from group_rows group by group_id having count(distinct label) > 1)"
+    ).fetchall()[0][0]
+    if mixed:
+        notes.append(f"{mixed} groups hold more than one label and were placed whole, by their commonest label")
+    return notes

@@ -1,0 +1,1 @@
+"""The store: versions, references, catalog, cache; the only room that knows paths."""

@@ -1,0 +1,57 @@
+"""The record of a run: one JSON document, kept for published, unchanged, stopped, failed and interrupted runs alike."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import orjson
+
+from dataprep.store.files import write_atomically
+from dataprep.store.layout import Store
+from dataprep.store.publish import now
+
+Status = Literal["running", "published", "unchanged", "stopped", "failed", "interrupted"]
+
+
+@dataclass(slots=True)
+class RunRecord:
+    """What a run was asked, did and gave."""
+
+    run_id: str
+    dataset: str
+    pipeline: dict[str, Any]
+    status: Status = "running"
+    started_at: str = field(default_factory=now)
+    finished_at: str | None = None
+    version_id: str | None = None
+    number: int | None = None
+    exit_code: int | None = None
+    message: str = ""
+    pid: int = field(default_factory=os.getpid)
+    counts: dict[str, Any] = field(default_factory=dict)
+    reused: dict[str, int] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def save(self, store: Store) -> None:
+        """Write or replace `runs/<run>/run.json`."""
+        folder = store.run(self.run_id)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(folder / "run.json", orjson.dumps(asdict(self), option=orjson.OPT_INDENT_2))
+
+    def finish(self, store: Store, status: Status, *, exit_code: int, message: str = "") -> None:
+        """Close the record."""
+        self.status, self.exit_code, self.message, self.finished_at = status, exit_code, message, now()
+        self.save(store)
+
+
+def new_run_id() -> str:
+    """A name that sorts by time and that no other run has.
+
+    >>> len(new_run_id())
+    24
+    """
+    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(4)}"

@@ -1,0 +1,187 @@
+"""Writing a version's files: text by split, and the narrow tables beside it.
+
+Text is streamed part by part in row order; what became of each record comes from the tables of `decide`. Nothing here
+decides anything.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import duckdb
+import numpy as np
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from dataprep.record import SPLITS, Turns
+from dataprep.sqlfiles import read_sql
+from dataprep.store.config import OutputConfig
+from dataprep.store.data_shapes import Shape, choose_shape, message_extras, shape_columns
+from dataprep.store.meta_columns import MetaColumn
+from dataprep.store.tables import LEDGER, PAIRS, RECORDS, REJECTS
+
+_FATES: Final = (*SPLITS, "held", "dropped")
+_ROW_GROUP: Final = 100_000
+
+
+@dataclass(slots=True)
+class Contents:
+    """What a version's text files hold, decided before the first of them is opened."""
+
+    shape: Shape
+    extras: tuple[str, ...]
+    has_tools: bool
+    has_labels: bool
+    meta: Sequence[MetaColumn]
+    counts: dict[str, int]
+    """Records by fate: train, validation, test, held, dropped."""
+
+
+@dataclass(slots=True)
+class Part:
+    """One cached part: its records file and the row number of its first record."""
+
+    records: Path
+    base_row: int
+    size: int
+
+
+@dataclass(slots=True)
+class _Output:
+    """One series of Parquet files, `name-00000-of-00002.parquet`, rotated by rows."""
+
+    folder: Path
+    name: str
+    files: int
+    rows_per_file: int
+    options: dict[str, Any]
+    number: int = 0
+    rows: int = 0
+    writer: pq.ParquetWriter | None = field(default=None, repr=False)
+
+    def write(self, table: pa.Table) -> None:
+        """Append rows, opening the next file where this one is full."""
+        while table.num_rows:
+            room = self.rows_per_file - self.rows
+            self._append(table.slice(0, room))
+            table = table.slice(room)
+
+    def _append(self, table: pa.Table) -> None:
+        if self.writer is None:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            path = self.folder / f"{self.name}-{self.number:05d}-of-{self.files:05d}.parquet"
+            self.writer = pq.ParquetWriter(path, table.schema, **self.options)
+        self.writer.write_table(table, row_group_size=_ROW_GROUP)
+        self.rows += table.num_rows
+        if self.rows >= self.rows_per_file:
+            self.close()
+
+    def close(self) -> None:
+        """Finish the current file."""
+        if self.writer is not None:
+            self.writer.close()
+            self.writer, self.rows, self.number = None, 0, self.number + 1
+
+
+def parquet_options(output: OutputConfig) -> dict[str, Any]:
+    """Writer options of published files: page checksums, because a flipped bit is otherwise read as data."""
+    return {"compression": output.compression.replace("none", "NONE"), "write_page_checksum": True}
+
+
+def describe_contents(
+    con: duckdb.DuckDBPyConnection, meta: Sequence[MetaColumn], output: OutputConfig
+) -> Contents:
+    """Look at the decided tables and say what the text files will hold."""
+    counts = dict(con.sql("select coalesce(split, status), count(*) from outcome group by all").fetchall())
+    layouts = [row[0] for row in con.sql(
+        "select distinct layout from outcome join rows using (row) where status = 'kept' order by layout"
+    ).fetchall()]  # fmt: skip
+    shape = choose_shape(layouts, output.shape)
+    has_tools, has_labels = con.sql(
+        "select coalesce(bool_or(has_tools), false), coalesce(bool_or(label is not null), false) from rows"
+    ).fetchall()[0]
+    extras: set[str] = set()
+    if shape == "messages":
+        found = con.sql(
+            "select distinct extras_json from outcome join rows using (row) "
+            "where status = 'kept' and extras_json is not null"
+        ).to_arrow_table()["extras_json"].to_pylist()
+        for text in found:
+            extras |= message_extras(extra for extra in orjson.loads(text) if extra)
+    return Contents(shape, tuple(sorted(extras)), has_tools, has_labels, meta, {fate: counts.get(fate, 0) for fate in _FATES})
+
+
+def write_text(
+    con: duckdb.DuckDBPyConnection, parts: Sequence[Part], contents: Contents, output: OutputConfig, folder: Path
+) -> Iterator[int]:
+    """Write `data/`, `held/` and `removed/`; yields the number of records handled after each part."""
+    options = parquet_options(output)
+    outputs = {}
+    for fate, count in contents.counts.items():
+        if not count or (fate == "dropped" and output.keep_removed == "none"):
+            continue
+        where, name = {"held": ("held", "held"), "dropped": ("removed", "removed")}.get(fate, ("data", fate))
+        files = math.ceil(count / output.rows_per_file)
+        outputs[fate] = _Output(folder / where, name, files, output.rows_per_file, options)
+    done = 0
+    for part in parts:
+        fates = con.sql(
+            "select record_id, coalesce(split, status) as fate, source from outcome join rows using (row) "
+            "where row >= $first and row < $last order by row",
+            params={"first": part.base_row, "last": part.base_row + part.size},
+        ).to_arrow_table()
+        fate_of = fates["fate"].to_numpy()
+        table = pq.read_table(part.records)
+        for fate, target in outputs.items():
+            chosen = np.flatnonzero(fate_of == fate)
+            if len(chosen):
+                picked = pa.array(chosen)
+                target.write(_text_table(table.take(picked), fates.take(picked), contents, kept=fate in SPLITS))
+        done += part.size
+        yield done
+    for target in outputs.values():
+        target.close()
+
+
+def _text_table(table: pa.Table, fates: pa.Table, contents: Contents, *, kept: bool) -> pa.Table:
+    turns = table["turns"].combine_chunks()
+    columns: dict[str, Any] = {"record_id": fates["record_id"]}
+    if kept:
+        columns.update(shape_columns(Turns(turns), contents.shape, contents.extras))
+    else:
+        columns["turns"] = turns
+    if contents.has_tools:
+        columns["tools"] = table["tools"]
+    if contents.has_labels:
+        columns["label"] = table["label"]
+    columns["source"] = fates["source"]
+    if contents.meta:
+        values = [orjson.loads(text) for text in table["meta"].to_pylist()]
+        for column in contents.meta:
+            columns[column.name] = column.column(values)
+    return pa.table(columns)
+
+
+def write_tables(con: duckdb.DuckDBPyConnection, output: OutputConfig, folder: Path) -> None:
+    """Write `records/`, `ledger/`, `signals/`, `pairs/`, `rejects/` and `funnel/` from the decided tables."""
+    statements = {
+        "records": (read_sql("steps/write_records"), RECORDS),
+        "ledger": (read_sql("steps/write_ledger"), LEDGER),
+        "pairs": (read_sql("steps/write_pairs"), PAIRS),
+        "rejects": ("select * from rejects order by source, path, line", REJECTS),
+        "funnel": ("select * from funnel order by position", None),
+        "signals": (read_sql("steps/write_signals"), None),
+    }
+    for name, (statement, schema) in statements.items():
+        reader = con.sql(statement).to_arrow_reader(_ROW_GROUP)
+        target_schema = schema or reader.schema
+        (folder / name).mkdir(parents=True)
+        path = folder / name / f"{name}-00000.parquet"
+        with pq.ParquetWriter(path, target_schema, **parquet_options(output)) as writer:
+            for batch in reader:
+                writer.write_batch(batch.cast(target_schema), row_group_size=_ROW_GROUP)

@@ -1,0 +1,1 @@
+"""Every SQL file of the product, read through importlib.resources."""

@@ -1,0 +1,27 @@
+-- Groups to divide, with their size, stratum (the label most of them carry; ties go to the first in order), latest
+-- time, pin, and place: within a stratum by a hash that knows only the seed and the group.
+create or replace table groups as
+with labels as (
+    select group_id, label, count(*) as records
+    from group_rows
+    group by group_id, label
+    qualify row_number() over (partition by group_id order by records desc, label nulls last) = 1
+),
+
+sizes as (
+    select
+        group_id,
+        count(*) as size,
+        max(time) as time,
+        count(*) filter (where time is null) as without_time,
+        min(pin) filter (where pin is not null) as pin
+    from group_rows
+    group by group_id
+)
+
+select
+    sizes.*,
+    if($stratify, labels.label, null) as stratum,
+    sha256($seed || ':' || group_id) as place
+from sizes
+join labels using (group_id);

@@ -1,0 +1,11 @@
+-- The version's pairs. Columns as in dataprep.store.tables.PAIRS.
+select
+    a.record_id as a_id,
+    b.record_id as b_id,
+    pairs.kind,
+    pairs.similarity,
+    a.record_id as cluster_id
+from pairs
+join ids as a on a.row = pairs.a
+join ids as b on b.row = pairs.b
+order by pairs.a, pairs.b

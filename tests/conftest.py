@@ -1,0 +1,18 @@
+"""Fixtures that every test may use."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(os.environ.get("DATAPREP_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The team's folder of real public data; tests that want it skip where it is absent."""
+    if not SHARED.is_dir():
+        pytest.skip("real public data is not at hand (set DATAPREP_SHARED_DATA to its folder)")
+    return SHARED
