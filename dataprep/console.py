@@ -127,7 +127,7 @@ def wrap(text: str, width: int, indent: str = "") -> list[str]:
     room = max(width - width_of(indent), 1)
     lines: list[str] = []
     for paragraph in printable(text).expandtabs(4).split("\n"):
-        lines += [indent + line for line in _wrap_line(paragraph, room)]
+        lines += [(indent + line).rstrip() for line in _wrap_line(paragraph, room)]
     return lines
 
 

@@ -81,9 +81,9 @@ def rule_columns(meta: Sequence[MetaColumn]) -> dict[str, ColumnKind]:
 
 
 def load_tables(con: duckdb.DuckDBPyConnection, prepared: Sequence[PreparedFile]) -> list[MetaColumn]:
-    """Gather all parts into narrow tables: rows, keys, ids, signals and the view `facts` that rules read."""
+    """Gather all parts into narrow tables: rows, keys and ids; signals stay in their files, as a view."""
     parts: dict[str, list[str | int]] = {
-        name: [] for name in ("row_file", "key_file", "edit_file", "signal_file", "source_index", "source", "path", "base_row")
+        name: [] for name in ("row_file", "key_file", "edit_file", "source_index", "source", "path", "base_row")
     }
     signal_files: dict[str, list[str]] = {}
     kinds: dict[str, set[str]] = {}
@@ -105,28 +105,28 @@ def load_tables(con: duckdb.DuckDBPyConnection, prepared: Sequence[PreparedFile]
             base_row += records
         for key, found in item.summary.meta_kinds.items():
             kinds.setdefault(key, set()).update(found)
-    parts["signal_file"].extend(next(iter(signal_files.values()), []))
     con.register("parts", pa.table(parts))
     con.execute(
         _with_files(read_sql("steps/rows"), row_files=parts["row_file"], key_files=parts["key_file"],
                     edit_files=parts["edit_file"])
     )  # fmt: skip
-    first, *others = signal_files.values()
-    families = [f"read_parquet({_file_list(first)}, filename = true, file_row_number = true) as part"]
-    families += [f"read_parquet({_file_list(files)})" for files in others]
+    # Parts are numbered in order and rows within them too, so the files of all families stand side by side as they are.
+    families = [f"read_parquet({_file_list(files)})" for files in signal_files.values()]
     con.execute(
-        "create table signals as select parts.base_row + measured.file_row_number as row, "
-        "measured.* exclude (filename, file_row_number) "
-        f"from (select * from {' positional join '.join(families)}) as measured "
-        "join parts on parts.signal_file = measured.filename"
+        f"create view signals as select * from range({base_row}) as numbers(row) positional join "
+        f"{' positional join '.join(families)}"
     )
-    meta = meta_columns(kinds)
-    flat = "".join(f", {column.sql} as {column.quoted}" for column in meta)
-    con.execute(
-        f"create view facts as select rows.row, {', '.join(f'rows.{name}' for name in FIELDS)}, signals.* exclude (row) {flat} "
-        "from rows join signals using (row)"
-    )
-    return meta
+    return meta_columns(kinds)
+
+
+def _make_facts(con: duckdb.DuckDBPyConnection, meta: Sequence[MetaColumn], rules: Sequence[CompiledRule]) -> None:
+    """Make the table `facts` that rules read: only the columns that these rules name, because a scan costs by column."""
+    wanted = {name for rule in rules for name in rule.columns}
+    columns = ["row", *(quote_identifier(name) for name in (*FIELDS, *signal_columns()) if name in wanted)]
+    columns += [f"{column.sql} as {column.quoted}" for column in meta if column.name in wanted]
+    fields = any(name in FIELDS for name in wanted) or any(column.name in wanted for column in meta)
+    source = "rows join signals using (row)" if fields else "signals"
+    con.execute(f"create table facts as select {', '.join(columns)} from {source}")
 
 
 def decide(
@@ -142,6 +142,7 @@ def decide(
     """
     meta = load_tables(con, prepared)
     compiled = compile_rules(rules, rule_columns(meta))
+    _make_facts(con, meta, compiled)
     decision = Decision(mode=split_mode(con, pipeline), meta=meta, rules=compiled)
     _settle_ids(con, pipeline)
     _apply_rules(con, compiled)

@@ -121,10 +121,20 @@ class _Part:
     def rows(self) -> Iterator[Row]:
         """Rows in the wanted shape."""
         for path in self.paths:
-            with pq.ParquetFile(path) as file:
-                for batch in file.iter_batches(_BATCH):
-                    for row in convert(batch.to_pylist(), self.shape, self.target, flat=self.flat):
-                        yield {"split": self.split, **row}
+            for batch in _batches(path):
+                for row in convert(batch.to_pylist(), self.shape, self.target, flat=self.flat):
+                    yield {"split": self.split, **row}
+
+
+def _batches(path: Path) -> Iterator[pa.RecordBatch]:
+    try:
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            yield from file.iter_batches(_BATCH)
+    except (pa.ArrowInvalid, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # the disk's own errors keep their meaning; Arrow reports damaged pages as errors without a number
+        hint = f"dataprep verify {path.parent.parent.name[:12]}"
+        raise InputError(f"a file of the version is damaged: {error}", file=str(path), hint=hint) from error
 
 
 def _format(out: Path, asked: FileFormat | None, *, single: bool) -> FileFormat:
@@ -140,8 +150,8 @@ def _write(path: Path, parts: Sequence[_Part], with_split: bool, file_format: Fi
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     rows = chain.from_iterable(part.rows() for part in parts)
-    schema = parts[0].schema(with_split=with_split)
     try:
+        schema = parts[0].schema(with_split=with_split)
         count = _WRITERS[file_format](temporary, schema, rows)
         sync_file(temporary)
         temporary.replace(path)

@@ -9,6 +9,7 @@ nothing; what it finished stays in the cache for the next one.
 
 from __future__ import annotations
 
+import gc
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -37,7 +38,7 @@ from dataprep.store.publish import now, packages, point_latest, seal, staging_fo
 from dataprep.store.runs import RunRecord, new_run_id
 from dataprep.store.version import Part, describe_contents, write_tables, write_text
 
-DEFAULT_BLOCK_BYTES = 8_000_000
+DEFAULT_BLOCK_BYTES = 16_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,8 @@ def run_pipeline(loaded: LoadedPipeline, store: Store, options: RunOptions, repo
         record.save(store)
         reporter.run(f"{pipeline.name}: run {record.run_id}", run_id=record.run_id, dataset=pipeline.name)
         try:
-            result = _run(loaded, store, options, reporter, record)
+            with _calm_collector():
+                result = _run(loaded, store, options, reporter, record)
         except (Cancelled, KeyboardInterrupt):
             record.finish(store, "interrupted", exit_code=130, message="interrupted")
             raise
@@ -301,13 +303,29 @@ def keep_stopped_tables(con: duckdb.DuckDBPyConnection, store: Store, run_id: st
 
 
 @contextmanager
+def _calm_collector() -> Iterator[None]:
+    """Let Python's cycle collector run rarely while rows become batches: a quarter of that time goes to it otherwise.
+
+    Rows and records hold no cycles, so it finds nothing. The thresholds are the process's own and are put back.
+    """
+    thresholds = gc.get_threshold()
+    gc.set_threshold(200_000, 50, 1_000)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*thresholds)
+
+
+@contextmanager
 def _scratch_database(store: Store, run_id: str, options: RunOptions) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A private DuckDB database that spills beside the run's record and leaves nothing behind."""
+    """A private DuckDB database in memory that spills beside the run's record and leaves nothing behind.
+
+    Not a file: its tables are read a few times and thrown away, and compressing them for a file costs twice as much."""
     folder = Path(tempfile.mkdtemp(prefix="scratch-", dir=store.run(run_id)))
-    config: dict[str, Any] = {"threads": options.workers, "temp_directory": str(folder / "spill")}
+    config: dict[str, Any] = {"threads": options.workers, "temp_directory": str(folder)}
     if options.memory:
         config["memory_limit"] = options.memory
-    con = duckdb.connect(str(folder / "scratch.duckdb"), config=config)
+    con = duckdb.connect(config=config)
     try:
         yield con
     finally:

@@ -28,7 +28,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from dataprep.clean import CleanVerdicts, clean_batch
+from dataprep.clean import clean_batch
 from dataprep.clean.config import CleanConfig
 from dataprep.ingest.config import IngestLimits, SourceConfig
 from dataprep.ingest.rows import Block, Reject, Rows, reject_row
@@ -37,16 +37,7 @@ from dataprep.pairs.config import DedupConfig
 from dataprep.pairs.keys import duplicate_keys
 from dataprep.record import ROLES, Record, Turns, build_batch, content_digests
 from dataprep.signals import measure
-from dataprep.store.tables import EDIT_TYPE
 
-EDITS_SCHEMA: Final = pa.schema(
-    [
-        ("row_in_part", pa.int64()),
-        ("cleaner", pa.string()),
-        ("edits", pa.list_(EDIT_TYPE)),
-        ("error", pa.string()),
-    ]
-)
 REJECTS_SCHEMA: Final = pa.schema(
     [
         ("line", pa.int64()),
@@ -155,7 +146,7 @@ def prepare_block(block: Block, settings: PartSettings, folder: Path, index: int
     summary.records = len(records)
     summary.rejects = len(rejects)
     summary.reasons.update(reject.reason for reject in rejects)
-    summary.edits.update(verdicts.cleaner)
+    summary.edits.update(verdicts.counts())
     summary.part_records.append(len(records))
     for record in records:
         for key, value in record.meta.items():
@@ -164,7 +155,7 @@ def prepare_block(block: Block, settings: PartSettings, folder: Path, index: int
                 summary.meta_kinds[key].add(kind)
     write_part(batch.select(["turns", "tools", "label", "meta"]), part_file(folder, "records", index))
     write_part(_row_table(batch), part_file(folder, "rows", index))
-    write_part(_edit_table(verdicts), part_file(folder, "edits", index))
+    write_part(verdicts.table(), part_file(folder, "edits", index))
     write_rejects(rejects, folder, index)
     return batch, summary
 
@@ -212,7 +203,7 @@ def _row_table(batch: pa.RecordBatch) -> pa.Table:
     turns = Turns(batch["turns"])
     layout, extras_json = _layouts(turns)
     columns = {name: batch[name] for name in ROW_COLUMNS}
-    columns["content_digest"] = pa.array(content_digests(batch), pa.binary(16))
+    columns["content_digest"] = content_digests(batch)
     columns["layout"] = layout
     columns["extras_json"] = extras_json
     columns["has_tools"] = pc.is_valid(batch["tools"])
@@ -234,31 +225,3 @@ def _layouts(turns: Turns) -> tuple[pa.Array, pa.Array]:
         start, end = turns.row_offsets[row : row + 2].tolist()
         extras_json[row] = orjson.dumps(turns.extras[start:end].to_pylist()).decode()
     return pa.array(layout.tolist(), pa.string()), pa.array(extras_json, pa.string())
-
-
-def _edit_table(verdicts: CleanVerdicts) -> pa.Table:
-    """One row per (record, cleaner), its edits over all turns in order; then the cleaners that failed."""
-    rows: list[int] = []
-    cleaners: list[str] = []
-    edits: list[list[dict[str, Any]]] = []
-    for row, turn, cleaner, changes in zip(
-        verdicts.row, verdicts.turn, verdicts.cleaner, verdicts.edits, strict=True
-    ):
-        if not rows or rows[-1] != row or cleaners[-1] != cleaner:
-            rows.append(row)
-            cleaners.append(cleaner)
-            edits.append([])
-        edits[-1].extend(
-            {"turn": turn, "start": start, "end": end, "original": original, "replacement": replacement}
-            for start, end, original, replacement in changes
-        )
-    failed = verdicts.errors
-    return pa.table(
-        {
-            "row_in_part": rows + [error[0] for error in failed],
-            "cleaner": cleaners + [error[2] for error in failed],
-            "edits": [*edits, *([None] * len(failed))],
-            "error": [None] * len(rows) + [f"turn {error[1]}: {error[3]}" for error in failed],
-        },
-        schema=EDITS_SCHEMA,
-    )

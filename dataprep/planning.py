@@ -106,7 +106,9 @@ def make_plan(loaded: LoadedPipeline, store: Store, *, sample_rows: int) -> Plan
         PlannedRule(rule.name, rule.action, rule.describe(), *counts.get(rule.name, (0, 0)), examples.get(rule.name))
         for rule in decision.rules
     ) + tuple(
-        PlannedRule(name, row["action"], _BUILT_IN_WORDS.get(name, ""), *counts[name], examples.get(name))
+        PlannedRule(
+            name, row["action"], f"{name}: {_BUILT_IN_WORDS.get(name, '')}", *counts[name], examples.get(name)
+        )
         for row in funnel.filter(pl.col("step").is_in(["dedup", "splits", "clean"])).iter_rows(named=True)
         if (name := row["rule"]) in counts
     )

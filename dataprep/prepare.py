@@ -57,6 +57,16 @@ class ResolvedSource:
     mapping: Mapping
     warnings: tuple[str, ...] = ()
 
+    @property
+    def use_split_hints(self) -> bool:
+        """Whether file names such as `train-00000.parquet` say which split their rows were given.
+
+        Only where every file has such a name and they name train and something else; a lone `x_train.jsonl` is no split.
+        """
+        hints = {file.split_hint for file in self.files}
+        silent = self.config.split is None and self.config.split_column is None
+        return silent and None not in hints and "train" in hints and len(hints) > 1
+
 
 @dataclass(slots=True)
 class PreparedFile:
@@ -198,7 +208,7 @@ class _FileJob:
         self._sample_rows = sample_rows
         self.fraction = 0.0
         sha256 = file_digest(file.path)
-        split_hint = file.split_hint if source.config.split is None and source.config.split_column is None else None
+        split_hint = file.split_hint if source.use_split_hints else None
         self._settings = PartSettings(
             source_name=source.name,
             source=source.config,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from hashlib import blake2b
+from operator import attrgetter
 from typing import Any, Final, Literal, get_args
 
 import numpy as np
@@ -18,16 +18,19 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from dataprep.digests import DIGEST_BYTES, TurnTexts, record_digests, utf8_buffers
+
 Role = Literal["system", "user", "assistant", "tool", "text"]
 ROLES: Final[tuple[str, ...]] = get_args(Role)
 SPLITS: Final[tuple[str, ...]] = ("train", "validation", "test")
 
+DIGEST_TYPE: Final = pa.binary(DIGEST_BYTES)
 TURN_TYPE: Final = pa.struct([("role", pa.string()), ("content", pa.string()), ("extra", pa.string())])
 TURNS_TYPE: Final = pa.list_(TURN_TYPE)
 
 RECORD_SCHEMA: Final = pa.schema(
     [
-        pa.field("digest", pa.binary(16), nullable=False),
+        pa.field("digest", DIGEST_TYPE, nullable=False),
         pa.field("user_id", pa.string()),
         pa.field("turns", TURNS_TYPE, nullable=False),
         pa.field("tools", pa.string()),
@@ -41,6 +44,12 @@ RECORD_SCHEMA: Final = pa.schema(
 )
 """One prepared batch. `digest` identifies the canonical record before cleaning (see `source_digests`); `tools`, `meta`
 and a turn's `extra` are JSON text; `line` is the 1-based line (or row, for columnar files) in the source file."""
+
+FIELDS: Final = ("user_id", "tools", "label", "group_key", "time", "given_split")
+"""Fields of a record beside its turns and meta: a text each, or null. All enter its identity."""
+
+TextColumn = list[str | None] | None
+"""One text or null for each turn or record; None where all are null."""
 
 MISSING_EXTRA: Final = '{"missing":true}'
 """`extra` of a turn whose field the row did not have at all. Its content is null, as is that of a field given as null;
@@ -74,43 +83,71 @@ class Record:
     user_id: str | None = None
 
 
-def _digest(turns: Turns, salt: bytes, others: Sequence[Sequence[Any]]) -> list[bytes]:
-    """128-bit BLAKE2b of each record: roles, extras, lengths and bytes of its contents, then the other values.
+@dataclass(slots=True)
+class RecordColumns:
+    """Records on their way into a batch, column by column: what flat shapes make directly, and `of` from records.
 
-    A record's contents lie side by side in the Arrow buffer, so they are hashed in place as one slice.
+    Turns stand one after another, `bounds` says where each record's begin. A column that is null throughout is None.
     """
-    offsets, data = turns.utf8()
-    view = memoryview(data)
-    bounds = offsets[turns.row_offsets].tolist() if turns.n_turns else [0] * (turns.n_rows + 1)
-    firsts = turns.row_offsets.tolist()
-    lengths = [
-        length if valid else -1 for length, valid in zip(np.diff(offsets).tolist(), turns.valid.tolist(), strict=True)
-    ]
-    roles = turns.roles.tolist()
-    extras = turns.extras.to_pylist() if turns.extras.null_count < turns.n_turns else None
-    result = []
-    for row, values in enumerate(zip(*others, strict=True)):
-        first, end = firsts[row], firsts[row + 1]
-        head = orjson.dumps((roles[first:end], lengths[first:end], extras and extras[first:end], values))
-        hasher = blake2b(salt, digest_size=16)
-        hasher.update(head)
-        hasher.update(view[bounds[row] : bounds[row + 1]])
-        result.append(hasher.digest())
-    return result
+
+    bounds: npt.NDArray[np.int32]
+    """Turn index at which each record starts, and the end: shape (n + 1,)."""
+    roles: list[str]
+    contents: list[str | None]
+    extras: TextColumn
+    fields: dict[str, TextColumn]
+    """One column for each name in FIELDS."""
+    meta: list[dict[str, Any]]
+    lines: list[int]
+    order: list[int] | None = None
+    """For each place in the batch the index of its record here; None where they stand in order already."""
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    @classmethod
+    def of(cls, records: Sequence[Record]) -> RecordColumns:
+        """Take records apart.
+
+        >>> RecordColumns.of([Record([Turn("text", "a")], meta={}, line=1, label="x")]).fields["label"]
+        ['x']
+        """
+        turns = [turn for record in records for turn in record.turns]
+        bounds = np.zeros(len(records) + 1, np.int32)
+        np.cumsum([len(record.turns) for record in records], out=bounds[1:])
+        return cls(
+            bounds=bounds,
+            roles=[turn.role for turn in turns],
+            contents=[turn.content for turn in turns],
+            extras=_unless_null([turn.extra for turn in turns]),
+            fields={name: _unless_null(list(map(attrgetter(name), records))) for name in FIELDS},
+            meta=[record.meta for record in records],
+            lines=[record.line for record in records],
+        )
+
+    def followed_by(self, other: RecordColumns, order: list[int]) -> RecordColumns:
+        """These records and then others, to be put in `order`."""
+
+        def both(mine: TextColumn, others: TextColumn, sizes: tuple[int, int]) -> TextColumn:
+            if mine is None and others is None:
+                return None
+            return (mine or [None] * sizes[0]) + (others or [None] * sizes[1])
+
+        turns, rows = (len(self.contents), len(other.contents)), (len(self), len(other))
+        return RecordColumns(
+            bounds=np.append(self.bounds, other.bounds[1:] + self.bounds[-1]),
+            roles=self.roles + other.roles,
+            contents=self.contents + other.contents,
+            extras=both(self.extras, other.extras, turns),
+            fields={name: both(self.fields[name], other.fields[name], rows) for name in FIELDS},
+            meta=self.meta + other.meta,
+            lines=self.lines + other.lines,
+            order=order,
+        )
 
 
-def source_digests(source: str, batch: pa.RecordBatch) -> list[bytes]:
-    """Identity of each record before cleaning: source name, turns, tools, label, group, time, split, id and meta.
-
-    File names, lines and column order never enter, so it survives renamed, re-sharded and reordered files.
-    """
-    names = ("user_id", "tools", "label", "group_key", "time", "given_split", "meta")
-    return _digest(Turns(batch["turns"]), b"source:" + source.encode(), [batch[name].to_pylist() for name in names])
-
-
-def content_digests(batch: pa.RecordBatch) -> list[bytes]:
-    """Digest of what a trainer would see of each record: turns, tools and label as they are now."""
-    return _digest(Turns(batch["turns"]), b"content:", [batch[name].to_pylist() for name in ("tools", "label")])
+def _unless_null(column: list[str | None]) -> TextColumn:
+    return None if column.count(None) == len(column) else column
 
 
 def build_batch(source: str, records: Sequence[Record]) -> pa.RecordBatch:
@@ -120,35 +157,45 @@ def build_batch(source: str, records: Sequence[Record]) -> pa.RecordBatch:
     >>> batch.num_rows, Turns(batch["turns"]).contents.to_pylist()
     (1, ['hi', 'hello'])
     """
-    roles: list[str] = []
-    contents: list[str | None] = []
-    extras: list[str | None] = []
-    bounds = np.zeros(len(records) + 1, np.int32)
-    for index, record in enumerate(records):
-        for turn in record.turns:
-            roles.append(turn.role)
-            contents.append(turn.content)
-            extras.append(turn.extra)
-        bounds[index + 1] = len(roles)
-    turns = pa.StructArray.from_arrays(
-        [pa.array(roles, pa.string()), pa.array(contents, pa.string()), pa.array(extras, pa.string())],
-        fields=list(TURN_TYPE),
-    )
-    columns = {
-        "digest": pa.array([bytes(16)] * len(records), pa.binary(16)),
-        "user_id": pa.array([record.user_id for record in records], pa.string()),
-        "turns": pa.ListArray.from_arrays(pa.array(bounds), turns),
-        "tools": pa.array([record.tools for record in records], pa.string()),
-        "label": pa.array([record.label for record in records], pa.string()),
-        "group_key": pa.array([record.group_key for record in records], pa.string()),
-        "time": pa.array([record.time for record in records], pa.string()),
-        "given_split": pa.array([record.given_split for record in records], pa.string()),
-        "meta": pa.array([orjson.dumps(record.meta, option=orjson.OPT_SORT_KEYS).decode() for record in records], pa.string()),
-        "line": pa.array([record.line for record in records], pa.int64()),
+    return batch_of(source, RecordColumns.of(records))
+
+
+def batch_of(source: str, columns: RecordColumns) -> pa.RecordBatch:
+    """`build_batch` for records that are columns already."""
+    count = len(columns)
+    turns = [columns.roles, columns.contents, columns.extras]
+    flat = pa.StructArray.from_arrays([_strings(part, len(columns.roles)) for part in turns], fields=list(TURN_TYPE))
+    meta = [orjson.dumps(values, option=orjson.OPT_SORT_KEYS).decode() if values else "{}" for values in columns.meta]
+    arrays = {
+        "digest": pa.repeat(pa.scalar(bytes(DIGEST_BYTES), DIGEST_TYPE), count),
+        "turns": pa.ListArray.from_arrays(pa.array(columns.bounds), flat),
+        "meta": _strings(meta, count),
+        "line": pa.array(columns.lines, pa.int64()),
+        **{name: _strings(values, count) for name, values in columns.fields.items()},
     }
-    batch = pa.record_batch([columns[field.name] for field in RECORD_SCHEMA], schema=RECORD_SCHEMA)
-    digests = pa.array(source_digests(source, batch), pa.binary(16))
-    return batch.set_column(0, RECORD_SCHEMA.field("digest"), digests)
+    batch = pa.record_batch([arrays[field.name] for field in RECORD_SCHEMA], schema=RECORD_SCHEMA)
+    if columns.order is not None:
+        batch = batch.take(pa.array(columns.order, pa.int64()))
+    return batch.set_column(0, RECORD_SCHEMA.field("digest"), source_digests(source, batch))
+
+
+def _strings(values: Sequence[str | None] | None, count: int) -> pa.StringArray:
+    return pa.nulls(count, pa.string()) if values is None else pa.array(values, pa.string())
+
+
+def source_digests(source: str, batch: pa.RecordBatch) -> pa.FixedSizeBinaryArray:
+    """Identity of each record before cleaning: source name, turns, tools, label, group, time, split, id and meta.
+
+    File names, lines and column order never enter, so it survives renamed, re-sharded and reordered files.
+    """
+    columns = [batch[name] for name in (*FIELDS, "meta")]
+    return pa.array(record_digests(f"source:{source}", Turns(batch["turns"]).texts(), columns), DIGEST_TYPE)
+
+
+def content_digests(batch: pa.RecordBatch) -> pa.FixedSizeBinaryArray:
+    """Digest of what a trainer would see of each record: turns, tools and label as they are now."""
+    columns = [batch["tools"], batch["label"]]
+    return pa.array(record_digests("content", Turns(batch["turns"]).texts(), columns), DIGEST_TYPE)
 
 
 class Turns:
@@ -211,18 +258,13 @@ class Turns:
 
     def utf8(self) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.uint8]]:
         """Byte offsets, shape (m + 1,), and the UTF-8 bytes they point into. Null contents have length 0."""
-        contents = self.contents
-        if len(contents) == 0:
-            return np.zeros(1, np.int32), np.empty(0, np.uint8)
-        _, offset_buffer, data_buffer = contents.buffers()
-        start = contents.offset
-        offsets = np.frombuffer(offset_buffer, np.int32)[start : start + len(contents) + 1]
-        data = np.empty(0, np.uint8) if data_buffer is None else np.frombuffer(data_buffer, np.uint8)
-        return offsets, data
+        return utf8_buffers(self.contents)
+
+    def texts(self) -> TurnTexts:
+        """What digests cover of these turns."""
+        return TurnTexts(self.row_offsets, self.roles, (self.contents, self.extras))
 
     def with_contents(self, contents: pa.StringArray) -> pa.ListArray:
         """The same turns with other contents (one per turn, in order)."""
-        flat = pa.StructArray.from_arrays(
-            [self._flat.field("role"), contents, self.extras], fields=list(TURN_TYPE)
-        )
+        flat = pa.StructArray.from_arrays([self._flat.field("role"), contents, self.extras], fields=list(TURN_TYPE))
         return pa.ListArray.from_arrays(pa.array(self.row_offsets.astype(np.int32)), flat)

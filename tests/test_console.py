@@ -13,7 +13,8 @@ from dataprep.console import cell, clip, one_line, printable, table, width_of, w
 
 
 @pytest.mark.parametrize(
-    "hostile", ["\x1b[2J", "\x9b31m", "\x07", "\r", "\u202e", "\u2066", "\u200b", "\ufeff", "\u2028", "\U000e0041", "\ud800"]
+    "hostile",
+    ["\x1b[2J", "\x9b31m", "\x07", "\r", "\u202e", "\u2066", "\u200b", "\ufeff", "\u2028", "\U000e0041", "\ud800"],
 )
 def test_what_drives_or_deceives_a_terminal_is_shown_as_an_escape(hostile: str) -> None:
     shown = printable(f"a{hostile}b")

@@ -12,7 +12,6 @@ import pytest
 
 from dataprep.errors import InputError
 from dataprep.export import export
-from dataprep.store.layout import Store
 from dataprep.store.reading import Version, open_version
 from tests.store.builder import Row, write_version
 
@@ -47,7 +46,10 @@ def test_a_folder_gets_one_file_for_each_split_and_nothing_else(pairs: Version, 
 
 def test_one_file_holds_all_splits_told_apart_by_a_column(pairs: Version, tmp_path: Path) -> None:
     assert export(pairs, tmp_path / "all.jsonl").files == {tmp_path / "all.jsonl": 2}
-    assert [(row["split"], row["record_id"]) for row in lines(tmp_path / "all.jsonl")] == [("train", "a"), ("test", "b")]
+    assert [(row["split"], row["record_id"]) for row in lines(tmp_path / "all.jsonl")] == [
+        ("train", "a"),
+        ("test", "b"),
+    ]
 
 
 def test_pairs_become_messages(pairs: Version, tmp_path: Path) -> None:
@@ -89,7 +91,9 @@ def test_flat_files_have_no_nested_columns(chats: Version, tmp_path: Path) -> No
     assert frame["text"][0].startswith("system: s\nuser: q1")
 
 
-def test_cells_that_a_spreadsheet_would_execute_are_defused_and_numbers_stay_numbers(pairs: Version, tmp_path: Path) -> None:
+def test_cells_that_a_spreadsheet_would_execute_are_defused_and_numbers_stay_numbers(
+    pairs: Version, tmp_path: Path
+) -> None:
     export(pairs, tmp_path / "out.csv", splits=["test"])
     with (tmp_path / "out.csv").open(newline="") as handle:
         (row,) = csv.DictReader(handle)
@@ -114,8 +118,9 @@ def test_documents_are_not_turned_into_questions_and_answers(tmp_path: Path) -> 
     assert export(version, tmp_path / "out", to="text").files == {tmp_path / "out/train.parquet": 1}
 
 
-def test_a_failed_export_leaves_nothing_behind(pairs: Version, tmp_path: Path) -> None:
+def test_a_damaged_version_is_named_and_leaves_nothing_behind(pairs: Version, tmp_path: Path) -> None:
     (pairs.path / "data/test-00000-of-00001.parquet").write_bytes(b"PAR1 not really PAR1")
-    with pytest.raises(Exception, match="(?i)parquet"):
+    with pytest.raises(InputError, match="damaged") as caught:
         export(pairs, tmp_path / "out.csv")
+    assert caught.value.hint == f"dataprep verify {pairs.id[:12]}"
     assert list(tmp_path.glob("*out*")) == []

@@ -22,11 +22,13 @@ def edit(turn: int, start: int, end: int, original: str, replacement: str) -> di
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
+    cat = [("user", "What is it?"), ("assistant", "It is a cat.")]
+    cafe = [("user", "caf\u00e9"), ("assistant", "x")]
     rows = [
-        Row("aaaa1111", [("user", "What is it?"), ("assistant", "It is a cat.")], line=1, meta={"n": 7}),
-        Row("aaaa2222", [("user", "What is it?"), ("assistant", "It is a cat.")], None, "dropped", "duplicate", "aaaa1111", line=2),
-        Row("bbbb3333", [("user", "caf\u00e9"), ("assistant", "x")], None, "dropped", "too_short", line=3, n_words=2),
-    ]  # fmt: skip
+        Row("aaaa1111", cat, line=1, meta={"n": 7}),
+        Row("aaaa2222", cat, None, "dropped", "duplicate", "aaaa1111", line=2),
+        Row("bbbb3333", cafe, None, "dropped", "too_short", line=3, n_words=2),
+    ]
     verdict = {"step": "rules", "rule": "too_short", "action": "drop", "decisive": True, "value": 2.0, "threshold": 3.0}
     cleaned = {"record_id": "bbbb3333", "step": "clean", "action": "edit", "decisive": False}
     ledger = [
@@ -34,7 +36,9 @@ def store(tmp_path: Path) -> Store:
         {**cleaned, "rule": "whitespace", "edits": [edit(0, 4, 6, "  ", ""), edit(1, 1, 2, " ", "")]},
         {**verdict, "record_id": "bbbb3333"},
     ]
-    rejects = [{"source": "source1", "path": "data/support.jsonl", "line": 4, "reason": "not_json", "raw": b'{"bro\xffken'}]
+    rejects = [
+        {"source": "source1", "path": "data/support.jsonl", "line": 4, "reason": "not_json", "raw": b'{"bro\xffken'}
+    ]
     write_version(tmp_path, rows, ledger=ledger, rejects=rejects, pipeline={"rules": [RULE]})
     return Store(tmp_path)
 
@@ -63,7 +67,15 @@ def test_the_original_text_comes_back_through_every_cleaner(store: Store) -> Non
 
 def test_the_rule_is_told_with_value_threshold_and_reason(store: Store) -> None:
     text = "\n".join(render(story(store, "bbbb3333"), 100))
-    for expected in ("dropped by rules.too_short", "measured 2", "threshold 3", "n_words < 3", "teaches little", "{+", "n_words"):
+    for expected in (
+        "dropped by rules.too_short",
+        "measured 2",
+        "threshold 3",
+        "n_words < 3",
+        "teaches little",
+        "{+",
+        "n_words",
+    ):
         assert expected in text
 
 
@@ -93,7 +105,9 @@ def test_a_rejected_row_is_found_by_place_and_by_its_bytes(store: Store, what: s
 
 def test_older_versions_and_stopped_runs_are_looked_through(store: Store) -> None:
     write_version(store.root, [Row("cccc", [("user", "new"), ("assistant", "new")])], number=2, run_id="run-2")
-    write_stopped_run(store.root, "run-9", [{"source": "s", "path": "late.jsonl", "line": 1, "reason": "x", "raw": b"y"}])
+    write_stopped_run(
+        store.root, "run-9", [{"source": "s", "path": "late.jsonl", "line": 1, "reason": "x", "raw": b"y"}]
+    )
     assert story(store, "bbbb3333").data == "support@1"
     answer = why(store, "late.jsonl:1")
     assert isinstance(answer, RejectedRow)

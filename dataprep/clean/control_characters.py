@@ -34,7 +34,7 @@ KEPT_IN_CONTEXT: Final = "\u200b-\u200d"
 
 _ANSI: Final = (
     r"\x1b\[[0-?]*+[ -/]*+[@-~]"  # CSI: colours, cursor movement
-    r"|\x1b\][^\x07\x1b]*+(?:\x07|\x1b\\)"  # OSC: window titles, links
+    r"|\x1b\][^\x07\x1b\r\n]*+(?:\x07|\x1b\\)"  # OSC: window titles, links; never more than a line
     r"|\x1b[()][0-9A-Z]"  # choice of character set
 )
 """ECMA-48 sequences. The possessive repeats share no character with what follows them, so a search stays linear."""
@@ -73,16 +73,14 @@ class ControlCharacters:
         del config
 
     def edits(self, text: str) -> list[Edit]:
-        """One edit for every run of removable characters, or the parts of it that go where a joiner stays."""
+        """One edit for every run of removable characters; what replaces it is a joiner that stays, or a line feed."""
         edits: list[Edit] = []
         for match in _RUN.finditer(text):
             start, end = match.span()
             run = match.group()
-            before, after = text[start - 1 : start], text[end : end + 1]
-            kept = _kept(run, before, after)
-            if kept == run:
-                continue
-            edits.append(Edit(start, end, run, kept))
+            kept = _kept(run, text[start - 1 : start], text[end : end + 1])
+            if kept != run:
+                edits.append(Edit(start, end, run, kept))
         return edits
 
 

@@ -17,7 +17,7 @@ from dataprep.clean.base import UNICODE_SPACE
 from dataprep.clean.code_spans import Span, code_spans
 from dataprep.clean.config import CleanConfig
 from dataprep.clean.edits import Edit
-from dataprep.kernels.textflags import ENDS, LINES
+from dataprep.kernels.textflags import ENDS, LINES, RETURN
 
 
 class Whitespace:
@@ -31,7 +31,7 @@ class Whitespace:
 
     name: ClassVar[str] = "whitespace"
     version: ClassVar[int] = 1
-    wants: ClassVar[int] = LINES | ENDS
+    wants: ClassVar[int] = LINES | RETURN | ENDS
 
     def __init__(self, config: CleanConfig) -> None:
         """No options: `config` is taken as every cleaner takes it."""

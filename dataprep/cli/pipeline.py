@@ -97,9 +97,14 @@ def _plan_lines(plan: Plan) -> list[str]:
     cleaners = ", ".join(f"{name} changed {count:,} texts" for name, count in plan.cleaners.items()) or "nothing to do"
     lines += ["", f"cleaning of the sample: {cleaners}", "", "rules, on the sample:"]
     for rule in plan.rules:
-        lines.append(f"  {rule.name}: {rule.action}, met {rule.fired:,}, decided {rule.took:,} - {rule.description}")
+        if rule.fired:
+            decided = "" if rule.took == rule.fired else f", {rule.took:,} of them decided by it"
+            lines += [f"  {rule.description}", f"      meets {rule.fired:,} records{decided}"]
         if rule.example:
             lines.append(f"      such as {rule.example}")
+    idle = [rule.name for rule in plan.rules if not rule.fired]
+    if idle:
+        lines.append(f"  meet nothing here: {', '.join(idle)}")
     lines += ["", *funnel_lines(plan.funnel), "", f"splits by {plan.split_mode}"]
     lines += [f"note: {note}" for note in plan.notes]
     lines.append("duplicates of rows outside the sample are not seen here; a run finds them all. Nothing was written.")

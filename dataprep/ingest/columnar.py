@@ -106,8 +106,9 @@ def read_parquet(file: io.FileIO, *, block_bytes: int, limits: IngestLimits, sho
         InputError: no footer, cut short, damaged pages, or columns that have no form in JSON.
     """
     size = file.seek(0, io.SEEK_END)
+    source = pa.PythonFile(_WithinFile(file), mode="r")
     with _as_input_errors("Parquet", shown):
-        metadata = pq.ParquetFile(pa.PythonFile(file, mode="r")).metadata
+        metadata = pq.ParquetFile(source).metadata
         texts = {
             chunk.path_in_schema
             for group in range(metadata.num_row_groups)
@@ -115,7 +116,7 @@ def read_parquet(file: io.FileIO, *, block_bytes: int, limits: IngestLimits, sho
             if chunk.physical_type == "BYTE_ARRAY"
         }
         parquet = pq.ParquetFile(
-            pa.PythonFile(file, mode="r"),
+            source,
             read_dictionary=sorted(texts),
             page_checksum_verification=True,
             buffer_size=_BUFFER_BYTES,
@@ -143,9 +144,8 @@ def read_arrow(file: io.FileIO, *, stream: bool, block_bytes: int, limits: Inges
         InputError: cut short, damaged, or columns that have no form in JSON.
     """
     size = file.seek(0, io.SEEK_END)
-    file.seek(0)
+    source = pa.PythonFile(_WithinFile(file), mode="r")
     with _as_input_errors("Arrow", shown):
-        source = pa.PythonFile(file, mode="r")
         reader = pa.ipc.open_stream(source) if stream else pa.ipc.open_file(source)
         _check_schema(reader.schema, shown)
 
@@ -157,6 +157,20 @@ def read_arrow(file: io.FileIO, *, stream: bool, block_bytes: int, limits: Inges
             yield batch
 
     yield from _Blocks(block_bytes, limits, size, shown).of(_guarded(batches, "Arrow", shown))
+
+
+class _WithinFile(io.FileIO):
+    """The same file for Arrow to read. A damaged length would make Python reserve that much memory at once."""
+
+    def __init__(self, file: io.FileIO) -> None:
+        super().__init__(file.fileno(), closefd=False)
+        self._size = self.seek(0, io.SEEK_END)
+        self.seek(0)
+
+    def read(self, size: int | None = -1) -> bytes:
+        """At most the bytes there are."""
+        rest = max(self._size - self.tell(), 0)
+        return super().read(rest if size is None or size < 0 else min(size, rest)) or b""
 
 
 class _Blocks:
@@ -188,6 +202,8 @@ class _Blocks:
 
 
 def _check_schema(schema: pa.Schema, shown: str) -> None:
+    if not schema.names:
+        raise InputError("the table has no columns", file=shown, hint="write it again with its columns")
     names = Counter(name.replace("\0", "") for name in schema.names)
     twice = next((name for name, count in names.items() if count > 1), None)
     if twice is not None:

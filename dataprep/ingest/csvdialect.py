@@ -1,7 +1,7 @@
 """How a CSV or TSV file is written: delimiter, quotes, header, judged by its first records.
 
-Every delimiter is tried, and the one that gives the most records of one width wins. Quotes count as ordinary
-characters where reading them as quotes would break more records than it explains. A first row is a header unless
+Every delimiter is tried, and the one that gives the most records of one width wins. In tab-separated text
+quotes count as ordinary characters where reading them as quotes would break more than it explains. A first row is a header unless
 something speaks for data: numbers, a value that its column repeats, sentences. `csv.Sniffer` was not taken: it guesses
 the delimiter from letter frequencies and took a space for the banking77 set. Where the answer matters and cannot be
 had (names missing or twice, two header rows), the error says which option decides.
@@ -124,22 +124,22 @@ def _records(head: bytes, dialect: Dialect) -> list[str | None]:
 def _choose_quote(head: bytes, delimiter: str) -> str:
     """A double quote, or nothing where double quotes are ordinary characters.
 
-    A quoted field that holds a delimiter, a line break or a doubled quote *needs* its quotes: such fields speak for
-    quoting, misplaced quotes against it. In tab-separated text, which rarely quotes, they weigh alone.
+    Only tab-separated text is thought to have literal quotes (its registered form has no others): there a quoted field
+    that *needs* its quotes, because it holds a tab, a line break or a doubled quote, speaks for quoting, and a
+    misplaced quote against it. Elsewhere a misplaced quote is a mistake, for its row to bear.
     """
     dialect = Dialect(delimiter, '"')
+    if delimiter != "\t":
+        return '"'
     records = _records(head, dialect)
     n_faults = sum(record is None for record in records)
-    if not n_faults:
-        return '"'
-    n_quoted = n_needed = 0
-    for record in records:
-        if record is not None and '"' in record:
-            for raw in dialect.quoted_fields(record):
-                n_quoted += 1
-                n_needed += delimiter in raw or "\n" in raw or '""' in raw[1:-1]
-    evidence = n_needed if delimiter == "\t" else max(n_needed, n_quoted)
-    return '"' if evidence >= n_faults else ""
+    n_needed = sum(
+        "\t" in field or "\n" in field or '""' in field[1:-1]
+        for record in records
+        if record is not None and '"' in record
+        for field in dialect.quoted_fields(record)
+    )
+    return '"' if n_needed >= n_faults else ""
 
 
 def _with_columns(trial: _Trial, options: CsvOptions, shown: str) -> DetectedDialect:

@@ -260,6 +260,8 @@ _TEXT_CONTROLS: Final = b"\t\n\x0b\x0c\r\x1b\x1c\x1d\x1e\x1f"
 _CONTROLS: Final = bytes(code for code in (*range(1, 32), 127) if code not in _TEXT_CONTROLS)
 _BINARY_SHARE = 0.05
 """Share of control characters above which bytes are no text; text with stray NULs stays far below."""
+_FEW_CONTROLS = 16
+"""As many are let pass in a file of any size."""
 
 
 def _refuse_binary(head: bytes, suffix: str, shown: str) -> None:
@@ -275,7 +277,7 @@ def _refuse_binary(head: bytes, suffix: str, shown: str) -> None:
         guess = "utf-16-le" if even == 0 else "utf-16-be"
         message = "looks like UTF-16 without a byte-order mark"
         raise InputError(message, file=shown, key="encoding", hint=f"set encoding: {guess}")
-    if n_nul + n_controls > _BINARY_SHARE * len(sample):
+    if n_nul + n_controls > max(_BINARY_SHARE * len(sample), _FEW_CONTROLS):
         what = f"not a readable {suffix[1:]} file" if suffix in _COLUMNAR_SUFFIXES else "binary data, not text"
         message = f"{what}: it starts with {head[:8]!r}"
         raise InputError(message, file=shown, hint="it may be damaged or of a format that is not read")

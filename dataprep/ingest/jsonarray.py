@@ -49,8 +49,7 @@ class JsonValuesBlock:
         numbers = (np.searchsorted(newlines, self.starts) + self.lines.first_line).tolist()
         rows = parse_spans(self.lines, self.starts, self.ends, numbers, self.options, cut_off=self.cut_off)
         if not self.in_array:
-            next_starts = [*self.starts[1:].tolist(), len(self.lines.data)]
-            gaps = zip(self.ends.tolist(), next_starts, strict=True) if len(self.ends) else ()
+            gaps = zip((0, *self.ends.tolist()), (*self.starts.tolist(), len(self.lines.data)), strict=True)
             if commas := sum(self.lines.data.count(b",", end, start) for end, start in gaps):
                 rows.notes["commas_between_values"] += commas
         return rows
@@ -180,12 +179,14 @@ class _ValueCutter:
         """What follows the closing bracket."""
         if not self._state[CLOSED]:
             return
+        self._move_to(self._position)
+        while not (rest := self._window.lstrip()):
+            self._move_to(len(self._window))
+            self._window = self._stream.read(self._block_bytes)
+            if not self._window:
+                return  # also where a wrapper lacks its closing brace: all rows were there
+        self._move_to(len(self._window) - len(rest))
         row = LongRow(line=self._line, byte_offset=None if self._stream.transcoded else self._offset)
-        rest = self._window[self._position :]
-        while rest and not rest.strip():
-            rest = self._stream.read(self._block_bytes)
-        if not rest:
-            return  # also where a wrapper lacks its closing brace: all rows were there
         kept = b""
         while rest:
             row.feed(rest)

@@ -131,6 +131,8 @@ def inspect(
 STATE_SIZE: Final = 4
 """Slots of the state that `split_values` keeps between calls: depth, in a string, start of the open value, closed."""
 DEPTH, IN_STRING, START, CLOSED = 0, 1, 2, 3
+_GIVEN_UP: Final = -2
+"""In START: no value is open, and the comma after the one that was given up is still to come."""
 
 
 @kernel
@@ -149,10 +151,11 @@ def split_values(
         position: where to go on; may come back one beyond the end of `data` (an escape cut in two).
         in_array: the values are elements between commas, up to a closing bracket; otherwise they follow each other
             with nothing, white space or commas between them.
-        state: STATE_SIZE slots, kept by the caller between calls. START is relative to `data`, -1 for none: whoever
-            moves the window moves it too.
+        state: STATE_SIZE slots, kept by the caller between calls. START is relative to `data`, negative for none:
+            whoever moves the window moves it too.
         starts: filled with the first byte of each value.
-        ends: filled with the byte after each value. An array element keeps the white space around it.
+        ends: filled with the byte after each value. An array element keeps the white space behind it; where there is
+            nothing between two commas, the second comma stands for the value (and will be refused).
 
     A line break inside a string is not JSON: the value is given up there (and will be refused by the parser), so that
     one unclosed quote does not swallow the rest of the file.
@@ -193,18 +196,20 @@ def split_values(
             elif start < 0:
                 start = position
         elif byte == _COMMA and depth == 0:
-            if in_array and start < 0:
-                start = position
-            done = in_array
+            if in_array and start == _GIVEN_UP:
+                start = -1
+            elif in_array:
+                start = position if start < 0 else start
+                done = True
         elif byte > _SPACE:
             if start < 0:
                 start = position
             if byte == _QUOTE and (in_array or depth > 0):
                 in_string = 1
         if done:
-            starts[found], ends[found] = start, position
+            starts[found], ends[found] = start, max(position, start + 1)
             found += 1
-            start = -1
+            start = _GIVEN_UP if byte == _NEWLINE else -1
         position += 1
     state[DEPTH], state[IN_STRING], state[START], state[CLOSED] = depth, in_string, start, closed
     return found, position

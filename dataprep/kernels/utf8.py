@@ -83,8 +83,8 @@ def hash_span(data: Bytes, start: int, end: int, fold: bool) -> np.uint64:
     """64-bit hash of the bytes start..end, of their ASCII-lower-case form where `fold` and all ASCII is alphanumeric.
 
     Little-endian blocks of eight bytes, the last padded with zeros. From h = HASH_SEED, for each block h = (h ^ block)
-    * M1, h ^= h >> 32; at the end h = (h ^ length) * M2, h ^= h >> 32. Not for adversaries. Stored nowhere, so it may
-    change with the version of the signals that use it.
+    * M1, h ^= h >> 32; at the end h = (h ^ length) * M2, h ^= h >> 32. Not for adversaries. Whatever stores values made
+    from it needs a new version when it changes.
     """
     mixed = HASH_SEED
     index = start

@@ -63,7 +63,7 @@ def _refuse_problems(found: DataLook) -> None:
         if problems:
             file = f"name: {quoted(found.name)}, sources: [{{path: {quoted(source.paths[0], None)}, …}}]"
             hint = f"{problems[0].hint or 'say how a row becomes a record'}, in a pipeline file of your own: {file}"
-            message = problems[0].message + (f" (as in {len(problems) - 1} more files)" if len(problems) > 1 else "")
+            message = problems[0].message + (f" ({len(problems)} such files)" if len(problems) > 1 else "")
             errors.append(InputError(message, file=problems[0].file, key=problems[0].key, hint=hint))
     if errors:
         raise errors[0] if len(errors) == 1 else ManyInputErrors(errors)
@@ -203,7 +203,7 @@ def _splits(found: DataLook) -> Iterator[str]:
     if given:
         yield "  by: given  # as the sources say; test and validation stay whole, what train shares with them goes"
         return
-    yield f"  by: {'auto' if any(s.split or s.split_column for s in found.sources) else 'group'}"
+    yield f"  by: {config.by}  # equal questions, and rows that share a `group`, are never torn apart"
     yield f"  train: {config.train}"
     yield f"  validation: {config.validation}"
     yield f"  test: {config.test}"

@@ -172,7 +172,7 @@ def _dataset_name(names: Sequence[str], files: Sequence[FileLook], base: Path) -
     if len(names) == 1 and ((base / names[0]).is_dir() or len(files) == 1):
         return stem_of(files[0].written if len(files) == 1 and not (base / names[0]).is_dir() else names[0])[:255]
     common = _common_words([stem_of(file.written) for file in files])
-    if len(common) < 2:
+    if not common:
         common = Path(os.path.commonpath([file.file.path.parent for file in files])).name
     return common[:255] or "data"
 

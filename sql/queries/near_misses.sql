@@ -16,7 +16,8 @@ JOIN records
     ON ledger.record_id = records.record_id
     AND ledger.run = records.run
     AND ledger.version IS NOT DISTINCT FROM records.version
-WHERE ledger.decisive
+WHERE ledger.step = 'rules'
+    AND ledger.decisive
     AND ledger.action IN ('drop', 'hold')
     AND ledger.threshold <> 0
     AND abs(ledger.value - ledger.threshold) <= 0.1 * abs(ledger.threshold)

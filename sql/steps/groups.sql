@@ -4,8 +4,9 @@ create or replace table groups as
 with labels as (
     select group_id, label, count(*) as records
     from group_rows
+    where $stratify and label is not null
     group by group_id, label
-    qualify row_number() over (partition by group_id order by records desc, label nulls last) = 1
+    qualify row_number() over (partition by group_id order by records desc, label) = 1
 ),
 
 sizes as (
@@ -21,7 +22,7 @@ sizes as (
 
 select
     sizes.*,
-    if($stratify, labels.label, null) as stratum,
+    labels.label as stratum,
     sha256($seed || ':' || group_id) as place
 from sizes
-join labels using (group_id);
+left join labels using (group_id);

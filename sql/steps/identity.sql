@@ -3,9 +3,6 @@
 select line || chr(10) as line
 from (
     select
-        0 as part,
-        outcome.record_id as id,
-        0 as position,
         concat_ws(
             chr(31), 'record', outcome.record_id, hex(rows.digest), hex(rows.content_digest), outcome.status, outcome.split
         ) as line
@@ -13,9 +10,6 @@ from (
     join rows using (row)
     union all
     select
-        1,
-        record_id,
-        position,
         concat_ws(
             chr(31), 'verdict', record_id, step, rule, action, decisive,
             coalesce(value::varchar, '-'), coalesce(threshold::varchar, '-'), coalesce(partner_id, '-'),
@@ -23,4 +17,4 @@ from (
         )
     from ledger
 )
-order by part, id, position, line;
+order by line

@@ -1,4 +1,5 @@
--- The version's table of records: lineage, fate and digests, no text. Columns as in dataprep.store.tables.RECORDS.
+-- The version's table of records: lineage, fate and digests, no text; in the order of rows as far as
+-- joins keep it, which sorting would cost half as much again to promise. Columns as in dataprep.store.tables.RECORDS.
 select
     rows.row,
     outcome.record_id,
@@ -23,4 +24,3 @@ select
     rows.group_key
 from outcome
 join rows using (row)
-order by rows.row

@@ -2,4 +2,3 @@
 select ids.record_id, signals.* exclude (row)
 from signals
 join ids using (row)
-order by signals.row

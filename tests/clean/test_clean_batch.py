@@ -65,7 +65,7 @@ records = st.lists(st.lists(st.none() | texts, min_size=1, max_size=3), min_size
 
 
 @given(records)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_the_prefilter_changes_nothing(rows: list[list[str | None]]) -> None:
     batch = batch_of(*rows)
     cleaned, verdicts = clean_batch(batch, DEFAULT)
@@ -73,7 +73,7 @@ def test_the_prefilter_changes_nothing(rows: list[list[str | None]]) -> None:
 
 
 @given(records, orders)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_the_prefilter_changes_nothing_in_any_order(
     rows: list[list[str | None]], order: tuple[CleanerName, ...]
 ) -> None:
@@ -84,7 +84,7 @@ def test_the_prefilter_changes_nothing_in_any_order(
 
 
 @given(records, orders)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_cleaning_again_finds_nothing(rows: list[list[str | None]], order: tuple[CleanerName, ...]) -> None:
     config = CleanConfig(cleaners=order)
     cleaned, _ = clean_batch(batch_of(*rows), config)

@@ -46,4 +46,4 @@ def test_spans_and_what_is_outside_make_up_the_text(text: str) -> None:
 def test_hostile_backticks_are_linear(text: str) -> None:
     started = time.process_time()
     code_spans(text)
-    assert time.process_time() - started < 2
+    assert time.process_time() - started < 5

@@ -79,4 +79,4 @@ def test_a_word_diff_of_long_texts_is_bounded() -> None:
     started = time.process_time()
     parts = word_diff("start " + "a b " * 100_000 + "end", "start " + "b c a " * 70_000 + "end")
     assert [op for op, _ in parts] == ["equal", "delete", "insert", "equal"]
-    assert time.process_time() - started < 2
+    assert time.process_time() - started < 5

@@ -82,7 +82,7 @@ def test_edits_are_as_small_as_the_damage() -> None:
 
 
 @given(texts)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_leaving_out_distant_ascii_changes_nothing(text: str) -> None:
     distance = "some words of plain English, far more than the context; " * 2
     spread = text.replace("word", distance).replace("`", "'").replace("~~~", "--")
@@ -120,13 +120,13 @@ def test_clean_sentences_in_113_languages_stay(shared_data: Path) -> None:
     "text",
     [
         "\u0301" * 500_000,
-        "\x9f" * 500_000,
-        "â€™" * 150_000,
-        "Ã" * 300_000,
-        "Ã " * 200_000,
-        "ÃƒÂ©" * 100_000,
-        "Ã©中" * 100_000,
-        "Ãƒ Â©€" * 60_000,
+        "\x9f" * 300_000,
+        "â€™" * 100_000,
+        "Ã" * 200_000,
+        "Ã " * 100_000,
+        "ÃƒÂ©" * 50_000,
+        "Ã©中" * 50_000,
+        "Ãƒ Â©€" * 40_000,
     ],
 )
 def test_hostile_text_is_linear(text: str) -> None:

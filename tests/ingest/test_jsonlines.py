@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import math
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dataprep.ingest.jsonlines import JsonOptions, parse_spans
@@ -52,6 +53,7 @@ def as_stored(value: Any) -> Any:
     return value
 
 
+@settings(deadline=None)  # the first call compiles the scan
 @given(OBJECTS, st.booleans())
 def test_every_object_comes_back_as_it_was_written(value: dict[str, Any], ascii_only: bool) -> None:
     stored = as_stored(value)
@@ -62,6 +64,7 @@ def test_every_object_comes_back_as_it_was_written(value: dict[str, Any], ascii_
         assert result.rows == [stored]
 
 
+@settings(deadline=None)  # the first call compiles the scan
 @given(st.lists(st.tuples(st.sampled_from("abc"), VALUES), min_size=1, max_size=5))
 def test_the_fast_way_and_the_exact_way_agree(pairs: list[tuple[str, Any]]) -> None:
     raw = ("{" + ",".join(f"{json.dumps(key)}:{json.dumps(value)}" for key, value in pairs) + "}").encode()
@@ -74,6 +77,7 @@ def test_the_fast_way_and_the_exact_way_agree(pairs: list[tuple[str, Any]]) -> N
         assert result.rows == [expected]
 
 
+@settings(deadline=None)  # the first call compiles the scan
 @given(st.binary(max_size=60))
 def test_any_bytes_become_rows_rejects_or_blank_lines(data: bytes) -> None:
     result = parse(data + b"\n")
@@ -220,8 +224,6 @@ def test_numbers_beyond_64_bits_become_text() -> None:
 def test_real_rows_equal_those_of_the_standard_parser(shared_data: Path) -> None:
     path = shared_data / "qa" / "gsm8k_test.jsonl.gz"
     content = read(path, block_bytes=10_000)
-    import gzip
-
     assert content.rows == [json.loads(line) for line in gzip.open(path)]
     assert not content.rejects
     assert len(content.block_rows) > 10

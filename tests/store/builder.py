@@ -174,11 +174,10 @@ def _write_rows(path: Path, rows: list[dict[str, Any]], schema: pa.Schema) -> No
 
 def _funnel(rows: list[Row]) -> list[dict[str, Any]]:
     kept = sum(row.status == "kept" for row in rows)
-    return [
-        {"position": 0, "step": "ingest", "rule": "source1", "action": "read", "records": len(rows), "remaining": len(rows)},
-        {"position": 1, "step": "rules", "rule": "too_short", "action": "drop", "records": len(rows) - kept,
-         "fired": len(rows) - kept, "remaining": kept},
-    ]  # fmt: skip
+    read = {"step": "ingest", "rule": "source1", "action": "read", "records": len(rows), "remaining": len(rows)}
+    left = len(rows) - kept
+    drop = {"step": "rules", "rule": "too_short", "action": "drop", "records": left, "fired": left, "remaining": kept}
+    return [{"position": 0, **read}, {"position": 1, **drop}]
 
 
 def _declared(folder: Path, path: Path) -> dict[str, Any]:

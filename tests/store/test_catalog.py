@@ -16,7 +16,7 @@ from dataprep.store.views import VIEWS
 from tests.store.builder import Row, write_reference, write_run, write_stopped_run, write_version
 
 PAIR = [("user", "hi"), ("assistant", "yo")]
-HOSTILE = "sup'port; drop table \"x\" <b>\x1b[31m*?[a]@2"
+HOSTILE = 'sup\'port; drop table "x" <b>\x1b[31m*?[a]@2'
 
 
 def two_rows(meta: object = 1) -> list[Row]:

@@ -98,7 +98,9 @@ document = st.text().map(lambda text: [("text", text)])
     fates=st.lists(st.sampled_from(["kept", "held", "dropped"]), min_size=4, max_size=4),
 )
 def test_records_read_back_are_the_records(
-    tmp_path_factory: pytest.TempPathFactory, shape_and_turns: tuple[str, list[list[tuple[str, str | None]]]], fates: list[str]
+    tmp_path_factory: pytest.TempPathFactory,
+    shape_and_turns: tuple[str, list[list[tuple[str, str | None]]]],
+    fates: list[str],
 ) -> None:
     shape, conversations = shape_and_turns
     root = tmp_path_factory.mktemp("store")

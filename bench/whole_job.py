@@ -1,0 +1,53 @@
+"""The whole job against the floor: `dataprep run` on 10-fold T0, beside DuckDB reading the file and writing the rows.
+
+Required: CPU seconds of the whole process within 6 times DuckDB's, both writing zstd Parquet on the same two threads.
+Start-up (imports, an empty job of 10 rows) is shown apart. Pairs of runs are taken in turn, and ratios are of pairs.
+"""
+
+from __future__ import annotations
+
+import shutil
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+
+from bench.corpora import t0_times
+from bench.processes import cost_of, python
+
+REQUIRED_RATIO = 6.0
+
+FLOOR = """
+import duckdb, sys
+con = duckdb.connect(config={"threads": 2})
+con.execute("copy (from read_json(?, format='newline_delimited')) to '" + sys.argv[2] + "' (format parquet, compression zstd)", [sys.argv[1]])
+"""
+
+
+def main(copies: int = 10, runs: int = 3) -> None:
+    work = Path(tempfile.gettempdir()) / "dataprep-bench"
+    corpus = t0_times(copies, work / f"t0x{copies}.jsonl")
+    small = t0_times(1, work / "t0x1.jsonl")
+    tiny = work / "tiny.jsonl"
+    tiny.write_bytes(b"".join(small.open("rb").readlines()[:1_000]))
+    store = work / "store"
+
+    def job(path: Path) -> list[str]:
+        shutil.rmtree(store, ignore_errors=True)
+        return [sys.executable, "-m", "dataprep", "run", str(path), "--store", str(store), "--workers", "2"]
+
+    cost_of(job(tiny))  # compiles the kernels where they are not cached
+    start_up = cost_of(job(tiny))
+    print(f"1,000 rows, start-up included          {start_up}")
+    ratios = []
+    for _ in range(runs):
+        floor = cost_of(python(FLOOR, str(corpus), str(work / "floor.parquet")))
+        whole = cost_of(job(corpus))
+        ratios.append(whole.cpu_seconds / floor.cpu_seconds)
+        print(f"DuckDB reads JSON and writes Parquet   {floor}")
+        print(f"dataprep run                           {whole}   ratio {ratios[-1]:.2f}")
+    print(f"{corpus.stat().st_size / 1e6:.0f} MB: median ratio {statistics.median(ratios):.2f} (required <= {REQUIRED_RATIO:g})")
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))
