@@ -26,7 +26,12 @@ def t0_rows() -> Iterator[dict[str, str]]:
                 yield json.loads(line)
         return
     draw = random.Random(0)
-    words = [word for line in EXAMPLE.read_text(encoding="utf-8").split("\n") if line for word in json.loads(line)["prompt"].split(" ")]
+    words = [
+        word
+        for line in EXAMPLE.read_text(encoding="utf-8").split("\n")
+        if line
+        for word in json.loads(line)["prompt"].split(" ")
+    ]
     for _ in range(55_185):
         prompt = " ".join(draw.choices(words, k=draw.randint(20, 320)))
         yield {"prompt": prompt, "completion": " ".join(draw.choices(words, k=8)) + "<|endoftext|>", "template": "made"}

@@ -46,7 +46,9 @@ def main(copies: int = 10, runs: int = 3) -> None:
         ratios.append(whole.cpu_seconds / floor.cpu_seconds)
         print(f"DuckDB reads JSON and writes Parquet   {floor}")
         print(f"dataprep run                           {whole}   ratio {ratios[-1]:.2f}")
-    print(f"{corpus.stat().st_size / 1e6:.0f} MB: median ratio {statistics.median(ratios):.2f} (required <= {REQUIRED_RATIO:g})")
+    print(
+        f"{corpus.stat().st_size / 1e6:.0f} MB: median ratio {statistics.median(ratios):.2f} (required <= {REQUIRED_RATIO:g})"
+    )
 
 
 if __name__ == "__main__":

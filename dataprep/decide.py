@@ -18,7 +18,6 @@ import pyarrow as pa
 from dataprep.errors import InputError
 from dataprep.pipeline.models import Pipeline
 from dataprep.prepare import PreparedFile
-from dataprep.record import SPLITS
 from dataprep.rules.compile import CompiledRule, compile_rules, verdicts_sql
 from dataprep.rules.config import RuleConfig
 from dataprep.rules.tree import ColumnKind
@@ -110,7 +109,7 @@ def load_tables(con: duckdb.DuckDBPyConnection, prepared: Sequence[PreparedFile]
         _with_files(read_sql("steps/rows"), row_files=parts["row_file"], key_files=parts["key_file"],
                     edit_files=parts["edit_file"])
     )  # fmt: skip
-    # Parts are numbered in order and rows within them too, so the files of all families stand side by side as they are.
+    # Parts are numbered in order, and rows within them, so the files of all families stand side by side as they are.
     families = [f"read_parquet({_file_list(files)})" for files in signal_files.values()]
     con.execute(
         f"create view signals as select * from range({base_row}) as numbers(row) positional join "
@@ -120,7 +119,7 @@ def load_tables(con: duckdb.DuckDBPyConnection, prepared: Sequence[PreparedFile]
 
 
 def _make_facts(con: duckdb.DuckDBPyConnection, meta: Sequence[MetaColumn], rules: Sequence[CompiledRule]) -> None:
-    """Make the table `facts` that rules read: only the columns that these rules name, because a scan costs by column."""
+    """Make the table `facts` that rules read, with only the columns that they name: a scan costs by column."""
     wanted = {name for rule in rules for name in rule.columns}
     columns = ["row", *(quote_identifier(name) for name in (*FIELDS, *signal_columns()) if name in wanted)]
     columns += [f"{column.sql} as {column.quoted}" for column in meta if column.name in wanted]
@@ -157,7 +156,11 @@ def decide(
                 "position": [-1, *range(len(compiled)), *(line[0] for line in _BUILT_IN)],
                 "step": ["clean", *("rules" for _ in compiled), *(line[1] for line in _BUILT_IN)],
                 "rule": ["cleaner_failed", *(rule.name for rule in compiled), *(line[2] for line in _BUILT_IN)],
-                "action": ["hold", *(rule.action for rule in compiled), *(_built_in_action(pipeline, line[2]) for line in _BUILT_IN)],
+                "action": [
+                    "hold",
+                    *(rule.action for rule in compiled),
+                    *(_built_in_action(pipeline, line[2]) for line in _BUILT_IN),
+                ],
             }
         ),
     )
@@ -259,14 +262,17 @@ def _split(con: duckdb.DuckDBPyConnection, pipeline: Pipeline, decision: Decisio
             f"from nodes where {condition}",
             {"rule": rule, "position": _AFTER_RULES + 1},
         )
-        con.execute(read_sql("steps/settle"))
-        con.execute(read_sql("steps/nodes"))
+        _settle_nodes(con)
     group_records(con)
     con.execute(read_sql("steps/leaks"), {"position": _AFTER_RULES + 2})
-    con.execute(read_sql("steps/settle"))
-    con.execute(read_sql("steps/nodes"))
-    con.execute("delete from grouped where row not in (select row from nodes)")
+    _settle_nodes(con)
     decision.notes += assign_splits(con, pipeline.splits, decision.mode)
+
+
+def _settle_nodes(con: duckdb.DuckDBPyConnection) -> None:
+    """Settle the verdicts given while splitting; records that went are no longer in any group."""
+    con.execute(read_sql("steps/settle"))
+    con.execute("delete from nodes where row in (select row from fate)")
 
 
 def check_promises(con: duckdb.DuckDBPyConnection, rows: int, rejects: int) -> None:

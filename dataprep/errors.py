@@ -62,7 +62,7 @@ class InputError(DataprepError):
     exit_code = 2
 
 
-class ManyInputErrors(InputError):
+class ManyInputErrors(InputError):  # noqa: N818 - it holds several errors, and says so
     """Several independent input errors found in one look (a pipeline file with three mistakes). Exit code 2."""
 
     def __init__(self, errors: Sequence[InputError]) -> None:

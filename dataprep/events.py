@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from dataprep.errors import Cancelled
 
-Kind = Literal["run", "step", "progress", "warning", "stopped", "finished"]
+Kind = Literal["run", "step", "progress", "note", "warning", "stopped", "finished"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +21,8 @@ class Event:
     """One thing that happened.
 
     Attributes:
-        kind: `run` starts a run, `step` starts a step, `progress` counts within it, `warning` is for people,
-            `stopped` and `finished` end the run.
+        kind: `run` starts a run, `step` starts a step, `progress` counts within it, `note` and `warning` are for
+            people, `stopped` and `finished` end the run.
         step: the step of the flow.
         message: one line in words.
         done, total: units of the step (bytes for ingest, records elsewhere); total is 0 where unknown.
@@ -92,6 +92,10 @@ class Reporter:
         """Count within the current step."""
         self.checkpoint()
         self._send("progress", done=done, total=total, rows=rows)
+
+    def note(self, message: str) -> None:
+        """Say something worth knowing, such as what was assumed."""
+        self._send("note", message)
 
     def warn(self, message: str) -> None:
         """Say something a person should know."""

@@ -26,7 +26,8 @@ KEYS_VERSION: Final = 1
 """Raised by hand whenever duplicate keys come out differently."""
 
 _READING_FIELDS: Final = {
-    "columns", "csv", "encoding", "format", "group", "id", "label", "shape", "split", "split_column", "template", "time",
+    "columns", "csv", "encoding", "format", "group", "id", "label", "shape", "split", "split_column", "template",
+    "time",
 }  # fmt: skip
 
 

@@ -104,10 +104,10 @@ def run_pipeline(loaded: LoadedPipeline, store: Store, options: RunOptions, repo
     return result
 
 
-def _run(
-    loaded: LoadedPipeline, store: Store, options: RunOptions, reporter: Reporter, record: RunRecord
-) -> RunResult:
+def _run(loaded: LoadedPipeline, store: Store, options: RunOptions, reporter: Reporter, record: RunRecord) -> RunResult:
     pipeline = loaded.pipeline
+    for assumption in loaded.assumed:
+        reporter.note(f"assumed: {assumption}")
     reporter.step("sources", "looking at sources")
     sources = resolve_sources(pipeline, loaded.base)
     warnings = [warning for source in sources for warning in source.warnings]
@@ -271,7 +271,9 @@ def _emptiness(prepared: Sequence[PreparedFile]) -> list[str]:
     """Warn of empty files; refuse when all of them are."""
     if not any(item.summary.rows for item in prepared):
         raise InputError(
-            "all inputs are empty", file=", ".join(item.file.shown for item in prepared[:3]), hint="name files with rows"
+            "all inputs are empty",
+            file=", ".join(item.file.shown for item in prepared[:3]),
+            hint="name files with rows",
         )
     return [f"{item.file.shown} has no rows" for item in prepared if not item.summary.rows]
 
@@ -291,7 +293,9 @@ def load_rejects(con: duckdb.DuckDBPyConnection, prepared: Sequence[PreparedFile
         "from read_parquet($files, filename = true) as part join reject_files as names on names.file = part.filename",
         {"files": names["file"].to_pylist()},
     )
-    con.execute("create table rejected as select reason, count(*) as rejects from rejects group by reason order by reason")
+    con.execute(
+        "create table rejected as select reason, count(*) as rejects from rejects group by reason order by reason"
+    )
     return int(con.sql("select count(*) from rejects").fetchall()[0][0])
 
 

@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,10 +33,10 @@ from dataprep.clean import clean_batch
 from dataprep.clean.config import CleanConfig
 from dataprep.ingest.config import IngestLimits, SourceConfig
 from dataprep.ingest.rows import Block, Reject, Rows, reject_row
-from dataprep.ingest.shapes import Converter, Mapping, RowError
+from dataprep.ingest.shapes import Converter, Mapping
 from dataprep.pairs.config import DedupConfig
 from dataprep.pairs.keys import duplicate_keys
-from dataprep.record import ROLES, Record, Turns, build_batch, content_digests
+from dataprep.record import ROLES, RecordColumns, Turns, batch_of, content_digests
 from dataprep.signals import measure
 
 REJECTS_SCHEMA: Final = pa.schema(
@@ -49,8 +50,8 @@ REJECTS_SCHEMA: Final = pa.schema(
         ("digest", pa.string()),
     ]
 )
+_LAYOUTS: Final = ("chat", "pair", "text")
 ROW_COLUMNS: Final = ("digest", "user_id", "label", "group_key", "time", "given_split", "meta", "line")
-
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,19 +141,15 @@ def prepare_block(block: Block, settings: PartSettings, folder: Path, index: int
     """Parse, convert and clean one block, write its part, and return the cleaned batch with its counts."""
     rows = block.parse()
     summary = PartSummary(rows=len(rows.rows) + len(rows.rejects), notes=Counter(rows.notes))
-    records, rejects = _convert(rows, settings, summary)
-    batch = build_batch(settings.source_name, records)
+    columns, rejects = _convert(rows, settings, summary)
+    batch = batch_of(settings.source_name, columns)
     batch, verdicts = clean_batch(batch, settings.clean)
-    summary.records = len(records)
+    summary.records = len(columns)
     summary.rejects = len(rejects)
     summary.reasons.update(reject.reason for reject in rejects)
     summary.edits.update(verdicts.counts())
-    summary.part_records.append(len(records))
-    for record in records:
-        for key, value in record.meta.items():
-            kind = type(value).__name__
-            if kind not in summary.meta_kinds.setdefault(key, set()):
-                summary.meta_kinds[key].add(kind)
+    summary.part_records.append(len(columns))
+    summary.meta_kinds = _meta_kinds(columns.meta)
     write_part(batch.select(["turns", "tools", "label", "meta"]), part_file(folder, "records", index))
     write_part(_row_table(batch), part_file(folder, "rows", index))
     write_part(verdicts.table(), part_file(folder, "edits", index))
@@ -179,24 +176,37 @@ def measure_part(batch: pa.RecordBatch, clean: CleanConfig, folders: dict[str, P
         write_part(tables[family], part_file(folder, family, index))
 
 
-def _convert(rows: Rows, settings: PartSettings, summary: PartSummary) -> tuple[list[Record], list[Reject]]:
+def _convert(rows: Rows, settings: PartSettings, summary: PartSummary) -> tuple[RecordColumns, list[Reject]]:
     converter = Converter(settings.mapping, settings.source, settings.limits)
-    convert = converter.convert
+    columns, refused = converter.convert_block(rows.rows, rows.lines)
     rejects = list(rows.rejects)
-    records = []
-    for index, (row, line) in enumerate(zip(rows.rows, rows.lines, strict=True)):
-        try:
-            records.append(convert(row, line))
-        except RowError as error:
-            offset, raw = rows.raw(index)
-            rejects.append(reject_row(line, offset, error.reason, error.detail, raw))
+    for index, error in refused:
+        offset, raw = rows.raw(index)
+        rejects.append(reject_row(rows.lines[index], offset, error.reason, error.detail, raw))
     if settings.given_split is not None:
-        for record in records:
-            record.given_split = settings.given_split
+        columns.fields["given_split"] = [settings.given_split] * len(columns)
     for part in converter.mapped_parts:
         if part.required and any(part.state(row) == "ok" for row in rows.rows):
             summary.columns_found.add(part.column)
-    return records, rejects
+    return columns, rejects
+
+
+def _meta_kinds(meta: Sequence[dict[str, Any]]) -> dict[str, set[str]]:
+    """The types that each column kept in meta has in some rows, by Python's names.
+
+    >>> kinds = _meta_kinds([{"a": 1}, {"a": None, "b": "x"}])
+    >>> sorted(kinds["a"]), sorted(kinds["b"])
+    (['NoneType', 'int'], ['str'])
+    """
+    alike: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for values in meta:
+        alike.setdefault(tuple(values), []).append(values)
+    kinds: dict[str, set[str]] = {}
+    for keys, group in alike.items():
+        for key in keys:
+            types = set(map(type, map(itemgetter(key), group)))
+            kinds.setdefault(key, set()).update(kind.__name__ for kind in types)
+    return kinds
 
 
 def _row_table(batch: pa.RecordBatch) -> pa.Table:
@@ -211,17 +221,19 @@ def _row_table(batch: pa.RecordBatch) -> pa.Table:
 
 
 def _layouts(turns: Turns) -> tuple[pa.Array, pa.Array]:
-    """For each record the plainest shape that holds it, and its turns' extras as a JSON list (null where none has any)."""
+    """For each record the plainest shape that holds it, and its turns' extras as JSON (null where none has any)."""
     user, assistant, text = (ROLES.index(role) for role in ("user", "assistant", "text"))
     roles = np.append(turns.roles, [255, 255])
     first = turns.row_offsets[:-1]
     sizes = np.diff(turns.row_offsets)
-    layout = np.full(turns.n_rows, "chat", dtype="<U4")
-    layout[(sizes == 2) & (roles[first] == user) & (roles[first + 1] == assistant)] = "pair"
-    layout[(sizes == 1) & (roles[first] == text)] = "text"
+    layout = np.full(turns.n_rows, _LAYOUTS.index("chat"))
+    layout[(sizes == 2) & (roles[first] == user) & (roles[first + 1] == assistant)] = _LAYOUTS.index("pair")
+    layout[(sizes == 1) & (roles[first] == text)] = _LAYOUTS.index("text")
     extras_json: list[str | None] = [None] * turns.n_rows
     has_extra = turns.extras.is_valid().to_numpy(zero_copy_only=False)
-    for row in np.unique(turns.rows[has_extra]).tolist():
-        start, end = turns.row_offsets[row : row + 2].tolist()
-        extras_json[row] = orjson.dumps(turns.extras[start:end].to_pylist()).decode()
-    return pa.array(layout.tolist(), pa.string()), pa.array(extras_json, pa.string())
+    if has_extra.any():
+        extras = turns.extras.to_pylist()
+        for row in np.unique(turns.rows[has_extra]).tolist():
+            start, end = turns.row_offsets[row : row + 2].tolist()
+            extras_json[row] = orjson.dumps(extras[start:end]).decode()
+    return pa.array(_LAYOUTS).take(pa.array(layout)), pa.array(extras_json, pa.string())

@@ -1,8 +1,8 @@
 """Plan: everything that can be known about a run before it, and a trial on a sample. Writes nothing into the store.
 
 The sample goes through the very functions of a run, into a temporary store that is thrown away, so a plan cannot say
-anything that a run would not do. What a sample cannot know (duplicates of rows that it does not hold) it underestimates,
-and the plan says so.
+anything that a run would not do. What a sample cannot know (duplicates of rows that it does not hold) it
+underestimates, and the plan says so.
 """
 
 from __future__ import annotations
@@ -106,9 +106,7 @@ def make_plan(loaded: LoadedPipeline, store: Store, *, sample_rows: int) -> Plan
         PlannedRule(rule.name, rule.action, rule.describe(), *counts.get(rule.name, (0, 0)), examples.get(rule.name))
         for rule in decision.rules
     ) + tuple(
-        PlannedRule(
-            name, row["action"], f"{name}: {_BUILT_IN_WORDS.get(name, '')}", *counts[name], examples.get(name)
-        )
+        PlannedRule(name, row["action"], f"{name}: {_BUILT_IN_WORDS.get(name, '')}", *counts[name], examples.get(name))
         for row in funnel.filter(pl.col("step").is_in(["dedup", "splits", "clean"])).iter_rows(named=True)
         if (name := row["rule"]) in counts
     )

@@ -34,7 +34,6 @@ from dataprep.parts import (
     measure_part,
     part_file,
     prepare_block,
-    write_part,
     write_rejects,
 )
 from dataprep.pipeline.models import Pipeline
@@ -61,7 +60,7 @@ class ResolvedSource:
     def use_split_hints(self) -> bool:
         """Whether file names such as `train-00000.parquet` say which split their rows were given.
 
-        Only where every file has such a name and they name train and something else; a lone `x_train.jsonl` is no split.
+        Only where every file has such a name and they name train and something else; one `x_train.jsonl` is no split.
         """
         hints = {file.split_hint for file in self.files}
         silent = self.config.split is None and self.config.split_column is None
@@ -112,7 +111,12 @@ def _sample(files: Sequence[SourceFile], config: SourceConfig, pipeline: Pipelin
     for file in files:
         try:
             for block in open_blocks(
-                file.path, format=config.format, source=config, limits=pipeline.limits, shown=file.shown, block_bytes=1_000_000
+                file.path,
+                format=config.format,
+                source=config,
+                limits=pipeline.limits,
+                shown=file.shown,
+                block_bytes=1_000_000,
             ):
                 rows.extend(block.parse().rows[:SAMPLE_ROWS])
                 if len(rows) >= SAMPLE_ROWS:
@@ -192,7 +196,7 @@ def check_reject_budgets(prepared: Sequence[PreparedFile], pipeline: Pipeline) -
                 f"the budget is {allowed}",
                 step="ingest",
                 key="limits.rejects",
-                hint="see them with `dataprep sql \"from rejects\"`, then mend the file or raise limits.rejects",
+                hint='see them with `dataprep sql "from rejects"`, then mend the file or raise limits.rejects',
             )
 
 
@@ -200,7 +204,12 @@ class _FileJob:
     """Prepares one file: what is in the cache is used, what is missing is made from blocks or from cached records."""
 
     def __init__(
-        self, source: ResolvedSource, file: SourceFile, pipeline: Pipeline, store: Store, block_bytes: int,
+        self,
+        source: ResolvedSource,
+        file: SourceFile,
+        pipeline: Pipeline,
+        store: Store,
+        block_bytes: int,
         sample_rows: int | None = None,
     ) -> None:
         self._pipeline = pipeline
@@ -263,6 +272,7 @@ class _FileJob:
             for part in _in_order(tasks, 2 * workers, reporter):
                 summary.add(part)
                 yield part
+            self._check_unchanged()
             self._check_columns(summary)
             self._publish(made, missing, summary)
         except InputError as error:
@@ -315,6 +325,16 @@ class _FileJob:
             measure_part(batch, self._settings.clean, measures, index)
         return PartSummary()
 
+    def _check_unchanged(self) -> None:
+        """Refuse a file that is not what its digest was taken of."""
+        file = self.result.file
+        try:
+            status = file.path.stat()
+        except FileNotFoundError:
+            raise InputError("the file vanished during the run", file=file.shown, hint="run again") from None
+        if (status.st_size, status.st_mtime_ns) != (file.size, file.mtime_ns):
+            raise InputError("the file changed during the run", file=file.shown, hint="run again when it is complete")
+
     def _check_columns(self, summary: PartSummary) -> None:
         """A mapped column that a whole file lacks is a mistake about the file, not about its rows."""
         source = self.result.source
@@ -354,9 +374,7 @@ class _FileJob:
         return summary
 
 
-def _in_order(
-    tasks: Iterator[Future[PartSummary]], limit: int, reporter: Reporter
-) -> Iterator[PartSummary]:
+def _in_order(tasks: Iterator[Future[PartSummary]], limit: int, reporter: Reporter) -> Iterator[PartSummary]:
     """Results in order, with at most `limit` tasks under way, so that memory stays bounded."""
     pending: deque[Future[PartSummary]] = deque()
     try:

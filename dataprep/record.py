@@ -92,7 +92,7 @@ class RecordColumns:
 
     bounds: npt.NDArray[np.int32]
     """Turn index at which each record starts, and the end: shape (n + 1,)."""
-    roles: list[str]
+    roles: list[Role]
     contents: list[str | None]
     extras: TextColumn
     fields: dict[str, TextColumn]
@@ -163,12 +163,12 @@ def build_batch(source: str, records: Sequence[Record]) -> pa.RecordBatch:
 def batch_of(source: str, columns: RecordColumns) -> pa.RecordBatch:
     """`build_batch` for records that are columns already."""
     count = len(columns)
-    turns = [columns.roles, columns.contents, columns.extras]
-    flat = pa.StructArray.from_arrays([_strings(part, len(columns.roles)) for part in turns], fields=list(TURN_TYPE))
+    parts = (columns.roles, columns.contents, columns.extras)
+    turns = pa.StructArray.from_arrays([_strings(part, len(columns.roles)) for part in parts], fields=list(TURN_TYPE))
     meta = [orjson.dumps(values, option=orjson.OPT_SORT_KEYS).decode() if values else "{}" for values in columns.meta]
     arrays = {
         "digest": pa.repeat(pa.scalar(bytes(DIGEST_BYTES), DIGEST_TYPE), count),
-        "turns": pa.ListArray.from_arrays(pa.array(columns.bounds), flat),
+        "turns": pa.ListArray.from_arrays(pa.array(columns.bounds), turns),
         "meta": _strings(meta, count),
         "line": pa.array(columns.lines, pa.int64()),
         **{name: _strings(values, count) for name, values in columns.fields.items()},
@@ -179,7 +179,7 @@ def batch_of(source: str, columns: RecordColumns) -> pa.RecordBatch:
     return batch.set_column(0, RECORD_SCHEMA.field("digest"), source_digests(source, batch))
 
 
-def _strings(values: Sequence[str | None] | None, count: int) -> pa.StringArray:
+def _strings(values: Sequence[str] | Sequence[str | None] | None, count: int) -> pa.StringArray:
     return pa.nulls(count, pa.string()) if values is None else pa.array(values, pa.string())
 
 
@@ -233,7 +233,7 @@ class Turns:
     def roles(self) -> npt.NDArray[np.uint8]:
         """Index into ROLES for each turn. Shape (m,)."""
         codes = pc.index_in(self._flat.field("role"), value_set=pa.array(ROLES))
-        return codes.to_numpy(zero_copy_only=False).astype(np.uint8)
+        return np.asarray(codes.to_numpy(zero_copy_only=False), np.uint8)
 
     @cached_property
     def extras(self) -> pa.StringArray:

@@ -59,7 +59,7 @@ def show(
         order = "row" if seed is None else f"md5(record_id || {quote_literal(str(seed))}), row"
         chosen = run_query(
             con,
-            f"SELECT record_id FROM {relation} WHERE status = {quote_literal(status)}{condition} "  # noqa: S608
+            f"SELECT record_id FROM {relation} WHERE status = {quote_literal(status)}{condition} "
             f"ORDER BY {order} LIMIT {int(limit)}",
         )["record_id"].to_list()
         return _rows(con, chosen)
@@ -112,7 +112,7 @@ def _with_signals(con: duckdb.DuckDBPyConnection) -> str:
     if not signals:
         return "records"
     listed = ", ".join(quote_identifier(name) for name in signals)
-    return f"records LEFT JOIN (SELECT record_id, {listed} FROM signals) AS signals USING (record_id)"  # noqa: S608
+    return f"records LEFT JOIN (SELECT record_id, {listed} FROM signals) AS signals USING (record_id)"
 
 
 def _rows(con: duckdb.DuckDBPyConnection, record_ids: list[str]) -> pl.DataFrame:
@@ -120,6 +120,6 @@ def _rows(con: duckdb.DuckDBPyConnection, record_ids: list[str]) -> pl.DataFrame
     columns = [*_FIRST, *(name for name in column_types(con, "records") if name.startswith("meta_"))]
     listed = ", ".join(quote_literal(record_id) for record_id in record_ids) or "NULL"
     names = ", ".join(quote_identifier(name) for name in columns if name not in PLACE)
-    found = run_query(con, f"SELECT {names} FROM records WHERE record_id IN ({listed})")  # noqa: S608 - quoted parts
+    found = run_query(con, f"SELECT {names} FROM records WHERE record_id IN ({listed})")
     order = pl.DataFrame({"record_id": pl.Series(record_ids, dtype=pl.String)})
     return order.join(found, on="record_id", how="left", maintain_order="left")

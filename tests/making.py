@@ -24,7 +24,10 @@ def pair(prompt: str, completion: str, **meta: Any) -> dict[str, Any]:
 
 
 def pairs(count: int, *, start: int = 0) -> list[dict[str, Any]]:
-    return [pair(f"What is the number after {n}, please?", f"The number after {n} is {n + 1}.") for n in range(start, start + count)]
+    return [
+        pair(f"What is the number after {n}, please?", f"The number after {n} is {n + 1}.")
+        for n in range(start, start + count)
+    ]
 
 
 def run_yaml(folder: Path, text: str, *, store: str = "store", **options: Any) -> RunResult:

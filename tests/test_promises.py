@@ -51,7 +51,9 @@ def test_every_record_that_left_has_one_decisive_verdict_that_names_its_rule(exa
     decisive = table(example, "ledger").filter("decisive")
     assert decisive.height == left.height
     joined = left.join(decisive, on="record_id", suffix="_ledger")
-    assert joined.filter((pl.col("rule") != pl.col("rule_ledger")) | (pl.col("step") != pl.col("step_ledger"))).is_empty()
+    assert joined.filter(
+        (pl.col("rule") != pl.col("rule_ledger")) | (pl.col("step") != pl.col("step_ledger"))
+    ).is_empty()
 
 
 def test_undoing_the_edits_of_every_record_gives_the_source_rows_back(tmp_path):
@@ -101,7 +103,12 @@ def test_a_cleaner_that_throws_on_one_record_holds_that_record_and_no_other(tmp_
 def messy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Ten files of rows with copies, repeats within and across files, blanks and debris."""
     folder = tmp_path_factory.mktemp("messy")
-    rows = pairs(300) + pairs(60) + [pair("What is the number after 3, please?", "Four.")] + [pair("", "x"), pair("a b c", None)]
+    rows = (
+        pairs(300)
+        + pairs(60)
+        + [pair("What is the number after 3, please?", "Four.")]
+        + [pair("", "x"), pair("a b c", None)]
+    )
     rows += [pair(row["prompt"].upper(), row["completion"] + "<|endoftext|>") for row in pairs(40, start=100)]
     random.Random(1).shuffle(rows)
     for index in range(10):
@@ -216,7 +223,9 @@ sources:
 
 def test_groups_that_the_user_names_stay_in_one_split_even_when_questions_link_them(tmp_path):
     rows = [pair(f"Question number {n} about billing?", f"Answer {n}.", customer=f"c{n // 3}") for n in range(150)]
-    rows += [pair(f"Question number {n} about billing?", "Another answer.", customer=f"c{(n + 60) // 3}") for n in range(6)]
+    rows += [
+        pair(f"Question number {n} about billing?", "Another answer.", customer=f"c{(n + 60) // 3}") for n in range(6)
+    ]
     source = write_jsonl(tmp_path / "a.jsonl", rows)
     result = run_yaml(
         tmp_path,

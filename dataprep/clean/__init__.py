@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dataprep.clean.cleaner import CLEANERS, CleanVerdicts, clean_batch
+    from dataprep.clean.cleaner import CLEANERS, clean_batch
+    from dataprep.clean.verdicts import CleanVerdicts
 
 __all__ = ["CLEANERS", "CleanVerdicts", "clean_batch"]
 
@@ -17,6 +18,6 @@ __all__ = ["CLEANERS", "CleanVerdicts", "clean_batch"]
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from dataprep.clean import cleaner
+    from dataprep.clean import cleaner, verdicts
 
-    return getattr(cleaner, name)
+    return getattr(verdicts if name == "CleanVerdicts" else cleaner, name)

@@ -2,8 +2,9 @@
 
 A round runs the cleaners in their order over the turns that the compiled scan has flagged. One cleaner's edits can
 give an earlier one work (removing a zero-width space can join two halves of a damaged character), so the turns that
-changed go through another round, until none changes. The alternative, an order in which nothing can come back, does
-not exist for all orders that a pipeline file can ask for. The second round costs a scan of what changed.
+changed go through another round, until none changes; but for those out of which something was only cut, which leaves
+nothing to clean. The alternative, an order in which nothing can come back, does not exist for all orders that a
+pipeline file can ask for.
 """
 
 from __future__ import annotations
@@ -93,10 +94,7 @@ def _round(
     config: CleanConfig,
     journal: Journal,
 ) -> tuple[pa.StringArray, npt.NDArray[np.int64]]:
-    """Run all cleaners once over some turns: all contents (the same array if none changed), and which need a look more.
-
-    Turns that were only cut need none (see `dataprep.clean.cuts`).
-    """
+    """Run all cleaners once over some turns: all contents (the same array if none changed), and which need another."""
     flags = prefilter.flags(turns, indices, config.end_of_text_markers)
     hit = (flags & prefilter.wanted(cleaners)) != 0
     indices, flags = indices[hit], flags[hit]

@@ -1,6 +1,6 @@
 """`whitespace` and `end_of_text` for a whole batch at once, where they only cut something out of a text.
 
-The same edits as the cleaners themselves make, which a test compares; without it cleaning T0 takes three times as long.
+The same edits as the cleaners themselves make, which a test compares; without it cleaning T0 takes four times as long.
 What is left is clean: a cut leaves no neighbours that a cleaner looks for and that were not there before.
 """
 

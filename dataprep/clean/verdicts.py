@@ -1,8 +1,8 @@
 """What cleaning did, as columns from the kernels to the table of edits.
 
-Two of three edits of real data are made by a kernel for a whole batch; a Python object for each of them would cost
-five times what finding them does. Cleaners that look at single texts make `Edit` tuples, which are put into the same
-columns.
+Nine of ten edits of T0 are made by a kernel for a whole batch; with a Python object for each of them, and one more in
+the table, cleaning took three times as long. Cleaners that look at single texts make `Edit` tuples, which are put into
+the same columns.
 """
 
 from __future__ import annotations
@@ -140,8 +140,7 @@ class Journal:
             np.concatenate([getattr(chunk, name) for chunk in chunks]) for name in ("turns", "steps", "starts", "ends")
         )
         rows = turns.rows[indices]
-        # One key instead of three: a stable sort of a few sorted runs, 8 times as fast as lexsort.
-        order = np.argsort((rows * (self.first_step + len(self.cleaners)) + steps) * turns.n_turns + indices, kind="stable")
+        order = np.lexsort((indices, steps, rows))  # stable: edits of one turn and step stay in order
         indices, rows = indices[order], rows[order]
         texts = (
             pa.concat_arrays([getattr(chunk, name) for chunk in chunks]).take(pa.array(order))

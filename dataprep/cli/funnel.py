@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import polars as pl
 
-_VERBS = {"read": "rows read", "reject": "rejected", "drop": "dropped", "hold": "held", "flag": "flagged", "keep": "kept"}
+_VERBS = {
+    "read": "rows read",
+    "reject": "rejected",
+    "drop": "dropped",
+    "hold": "held",
+    "flag": "flagged",
+    "keep": "kept",
+}
 
 
 def funnel_lines(funnel: pl.DataFrame) -> list[str]:

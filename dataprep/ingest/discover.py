@@ -144,7 +144,7 @@ class _Finder:
         if not pattern or "\0" in pattern:
             raise InputError(f"{pattern!a} is not a path", key=self.key)
         path = self.base / Path(pattern).expanduser()
-        if os.path.lexists(path):
+        if _exists(path):
             self._add_named(path)
         elif _MAGIC.search(pattern):
             self._add_matching(path, pattern)
@@ -192,7 +192,7 @@ class _Finder:
     def _matches(self, folder: Path, parts: list[str], above: tuple[tuple[int, int], ...]) -> Iterator[Path]:
         """Paths below `folder` that match the parts of a glob. `above`: the folders on the way, to notice circles."""
         part, rest = parts[0], parts[1:]
-        if not folder.is_dir():
+        if not _is_folder(folder):
             return
         if part == "**":
             status = folder.stat()
@@ -203,14 +203,14 @@ class _Finder:
             for entry in self._entries(folder):
                 if entry.name.startswith("."):
                     continue
-                if entry.is_dir():
+                if _is_folder(Path(entry.path)):
                     yield from self._matches(Path(entry.path), parts, (*above, place))
                 elif not rest:
                     yield Path(entry.path)
             return
         if not _MAGIC.search(part):
             found = folder / part
-            if os.path.lexists(found):
+            if _exists(found):
                 yield from self._matches(found, rest, above) if rest else (found,)
             return
         matches = re.compile(translate(part)).fullmatch
@@ -229,7 +229,7 @@ class _Finder:
             is_data = data_suffix(entry.name) in DATA_SUFFIXES and not _NO_DATA.fullmatch(entry.name)
             if entry.name.startswith((".", "_")):
                 self._skipped.append(self._shown(path))
-            elif entry.is_dir():
+            elif _is_folder(path):
                 if is_data:
                     self._refuse_folder_named_as_file(path)
                 self._add_folder(path, root, (*above, place))
@@ -290,6 +290,25 @@ class _Finder:
         path = Path(os.path.normpath(path))
         base = Path(os.path.normpath(self.base))
         return displayable(path.relative_to(base) if path.is_relative_to(base) else path)
+
+
+def _exists(path: Path) -> bool:
+    """Whether there is something of this name, be it a link that leads nowhere or in a folder closed to us."""
+    try:
+        path.lstat()
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+    return True
+
+
+def _is_folder(path: Path) -> bool:
+    """Whether a path leads to a folder; one that leads nowhere, in a circle or beyond our rights does not."""
+    try:
+        return stat.S_ISDIR(path.stat().st_mode)
+    except OSError:
+        return False
 
 
 _KINDS: Final = (

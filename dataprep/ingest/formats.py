@@ -136,12 +136,12 @@ def open_blocks(
     found = detect_format(path, source, limits=limits, shown=shown)
     if found.notes:
         yield ReadyBlock(notes=tuple((note, 1) for note in found.notes))
-    if found.kind == "empty":
-        return
     if found.kind in ("parquet", "arrow", "arrow_stream"):
         with open_regular(path, shown) as file:
             yield from _columnar_blocks(file, found.kind, block_bytes, limits, shown)
     else:
+        with ByteStream(path, shown=shown, limits=limits) as stream:
+            stream.refuse_bomb()
         broken = yield from _text_blocks(path, found, source, limits, block_bytes, shown)
         if broken is not None:
             blocks = _text_blocks(path, found, source, limits, block_bytes, shown)
@@ -200,7 +200,7 @@ def _detect(
     if not head:
         if stream.broken is None and (suffix in _COLUMNAR_SUFFIXES or wanted in ("parquet", "arrow")):
             raise InputError("the file is empty (0 bytes)", file=shown, hint="write or fetch the file again")
-        return DetectedFormat("text") if stream.broken else DetectedFormat("empty", notes=("empty_file",))
+        return DetectedFormat("empty", notes=() if stream.broken else ("empty_file",))
     by_magic = _columnar_kind(head)
     if by_magic is not None and stream.compression != "none":
         message = f"{by_magic} inside {stream.compression} cannot be read in parts"

@@ -20,7 +20,7 @@ from dataprep.ingest.bytestream import ByteStream
 from dataprep.ingest.jsonlayout import JsonLayout
 from dataprep.ingest.jsonlines import JsonOptions, parse_spans
 from dataprep.ingest.linecut import Lines
-from dataprep.ingest.rows import Block, LongRow, ReadyBlock, Rows, reject_row
+from dataprep.ingest.rows import RAW_LIMIT, Block, LongRow, ReadyBlock, Rows, reject_row
 from dataprep.kernels.lines import CLOSED, DEPTH, START, STATE_SIZE, split_values
 
 _SPANS_A_CALL = 65_536
@@ -61,7 +61,7 @@ def read_json_values(
     """Blocks of a JSON file that is an array (bare or wrapped) or a sequence of values, in order.
 
     Raises:
-        InputError: behind the wrapped array there is a second list.
+        InputError: behind the array there are more rows, or a second list.
     """
     cutter = _ValueCutter(stream, layout, options, block_bytes)
     yield from cutter.blocks()
@@ -186,15 +186,11 @@ class _ValueCutter:
             if not self._window:
                 return  # also where a wrapper lacks its closing brace: all rows were there
         self._move_to(len(self._window) - len(rest))
-        row = LongRow(line=self._line, byte_offset=None if self._stream.transcoded else self._offset)
-        kept = b""
-        while rest:
-            row.feed(rest)
-            kept = (kept + rest)[: _MAX_TAIL_BYTES + 1]
-            rest = self._stream.read(self._block_bytes)
+        while len(rest) <= _MAX_TAIL_BYTES and (chunk := self._stream.read(_MAX_TAIL_BYTES)):
+            rest += chunk
         if self._stream.broken is not None:
             return
-        if self._layout.kind == "wrapped" and (fields := _fields_of_tail(kept)) is not None:
+        if self._layout.kind == "wrapped" and (fields := _fields_of_tail(rest)) is not None:
             for key, value in fields.items():
                 if isinstance(value, list | dict) and value:
                     message = f"holds more than one list or object of rows: {self._layout.key!a} and {key!a}"
@@ -202,7 +198,12 @@ class _ValueCutter:
             ignored = len(fields) + self._layout.keys_before
             yield ReadyBlock(notes=(("wrapper_keys_ignored", ignored),) if ignored else ())
             return
-        yield ReadyBlock(rejects=(row.finish_as("trailing_data", "there is more data behind the end of the array"),))
+        detail = "there is more data behind the end of the array"
+        if len(rest) > RAW_LIMIT or b"\n" in rest.rstrip():  # it may be any number of rows
+            hint = "keep one array a file, or write one object a line"
+            raise InputError(detail, file=shown, line=self._line, hint=hint)
+        offset = None if self._stream.transcoded else self._offset
+        yield ReadyBlock(rejects=(reject_row(self._line, offset, "trailing_data", detail, rest.rstrip()),))
 
 
 def _joined(parts: list[Spans]) -> Spans:

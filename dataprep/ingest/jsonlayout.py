@@ -154,7 +154,7 @@ def _objects(text: str, *, complete: bool, lines_expected: bool, newline: Newlin
         value, end = None, len(text)
     if text[end:].strip(_WHITE + ",") or (value is not None and not complete):
         return JsonLayout("values")
-    wrapped = _wrapped(text, start, value, shown=shown)
+    wrapped = _wrapped(text, start, value, lines_expected=lines_expected, shown=shown)
     if wrapped is not None:
         return wrapped
     if value is None:
@@ -166,15 +166,21 @@ def _objects(text: str, *, complete: bool, lines_expected: bool, newline: Newlin
     return JsonLayout("lines", newline=newline) if one_line else JsonLayout("values")
 
 
-def _wrapped(text: str, start: int, value: dict[str, Any] | None, *, shown: str) -> JsonLayout | None:
-    """The layout of `{"data": [{...}]}`. `value` is the whole object, or None if it goes on beyond the head."""
+def _wrapped(
+    text: str, start: int, value: dict[str, Any] | None, *, lines_expected: bool, shown: str
+) -> JsonLayout | None:
+    """The layout of `{"data": [{...}]}`. `value` is the whole object, or None if it goes on beyond the head.
+
+    A list under another key than WRAPPER_KEYS counts only if it is (or may be) the sole field of an object that is not
+    a line of JSON Lines: there it would be a part of the first row.
+    """
     if value is not None:
         lists = [key for key, field in value.items() if _is_rows(field)]
         if len(lists) > 1 and WRAPPER_KEYS.issuperset(lists):
             message = f"holds more than one list of rows: {', '.join(map(ascii, lists))}"
             raise InputError(message, file=shown, hint="write each list into a file of its own")
     for place, (key, bracket) in enumerate(_fields(text, start)):
-        sole = value is None or len(value) == 1
+        sole = not lines_expected and (value is None or len(value) == 1)
         named = key in WRAPPER_KEYS or (place == 0 and sole and key not in TURN_KEYS)
         if bracket is not None and named and (value is None or _is_rows(value[key])):
             first = next(_elements(text, bracket + 1), None)

@@ -44,7 +44,7 @@ def parse_exact(raw: bytes, notes: Counter[str]) -> Any:
     >>> parse_exact(b'{"a": 1, "a": 2}', Counter())
     Traceback (most recent call last):
     ...
-    dataprep.ingest.rows.RowError: the key "a" occurs twice in one object
+    dataprep.ingest.rows.RowError: the key 'a' occurs twice in one object
     """
     try:
         text = raw.decode()
@@ -91,7 +91,7 @@ class _Cleaner:
             for key, _ in pairs:
                 key = key.replace("\0", "")
                 if key in seen:
-                    raise RowError("duplicate_key", f'the key "{key[:100]}" occurs twice in one object')
+                    raise RowError("duplicate_key", f"the key {key[:100]!a} occurs twice in one object")
                 seen.add(key)
         return result
 

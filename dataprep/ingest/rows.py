@@ -38,12 +38,23 @@ class Reject:
 
 
 class RowError(Exception):
-    """Raised inside readers while one row is looked at; becomes a Reject."""
+    """A row that cannot be read or cannot become a record; it goes to the rejects, and the run goes on.
 
-    def __init__(self, reason: str, detail: str) -> None:
+    Args:
+        reason: stable snake_case name, such as `wrong_kind`.
+        detail: one sentence for people; everything from the data in it is quoted and escaped.
+        column: the column concerned, where there is one.
+
+    >>> error = RowError("no_turns", "the conversation in column 'messages' is empty", column="messages")
+    >>> error.reason, str(error)
+    ('no_turns', "the conversation in column 'messages' is empty")
+    """
+
+    def __init__(self, reason: str, detail: str, *, column: str | None = None) -> None:
         super().__init__(detail)
         self.reason = reason
         self.detail = detail
+        self.column = column
 
 
 def reject_row(line: int, byte_offset: int | None, reason: str, detail: str, raw: bytes) -> Reject:

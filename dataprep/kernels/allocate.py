@@ -22,7 +22,7 @@ def allocate(sizes: npt.NDArray[np.int64], shares: npt.NDArray[np.float64]) -> n
         sizes: records in each group, shape (n,).
         shares: wanted share of each split, shape (k,), summing to 1. A split with share 0 gets nothing.
     """
-    largest = np.argmax(shares)
+    largest = int(np.argmax(shares))
     placed = np.zeros(len(shares), np.int64)
     result = np.empty(len(sizes), np.int8)
     whole = sizes.sum()

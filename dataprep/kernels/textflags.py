@@ -89,8 +89,9 @@ def text_flags(
             odd |= np.uint8((byte < _BLANK) & (byte != _TAB) & (byte != _LF)) | np.uint8(byte == _DEL)
             code |= np.uint8((byte == _BACKTICK) | (byte == _TILDE))
         trailing = np.uint8(0)
-        for i in range(len(text) - 1):
-            trailing |= np.uint8(text[i + 1] == _LF) & np.uint8((text[i] == _BLANK) | (text[i] == _TAB))
+        following = text[1:]  # indexed by i: `text[i + 1]`, which might be negative, takes three times as long
+        for i in range(len(following)):
+            trailing |= np.uint8(following[i] == _LF) & np.uint8((text[i] == _BLANK) | (text[i] == _TAB))
         if trailing:
             flag |= LINES
         if code and _has_code(text):
@@ -119,7 +120,7 @@ def _has_code(text: npt.NDArray[np.uint8]) -> bool:
     for byte in text:
         length = length + 1 if byte == before else 1
         before = byte
-        if byte == _BACKTICK or byte == _TILDE:
+        if byte in (_BACKTICK, _TILDE):
             runs += byte == _BACKTICK and length == 1
             if length == 3 or runs == 2:
                 return True

@@ -24,4 +24,4 @@ class DedupConfig(Config):
     action: Literal["drop", "hold", "flag"] = "drop"
     """What happens to all copies but the one that stays."""
     prefer: tuple[str, ...] = ()
-    """Sources in order of preference: of two copies, the one from the earlier source stays. Default: order of sources."""
+    """Sources in order of preference: of two copies that of the earlier source stays. Default: order of sources."""

@@ -12,7 +12,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from dataprep.ingest.shapes.kinds import RowError
+from dataprep.ingest.shapes import RowError
 from dataprep.ingest.shapes.schema import Schema
 from dataprep.ingest.shapes.values import split_of, time_of
 from dataprep.ingest.shapes.vocabulary import LABEL_KINDS

@@ -18,12 +18,11 @@ from dataprep.sqlfiles import read_sql
 
 
 def group_records(con: duckdb.DuckDBPyConnection) -> None:
-    """Make table `grouped` (row, node, group_id) from table `nodes`.
+    """Make `grouped`: table `nodes` with the group of each record.
 
     Without a user-named group key a group is a node (equal input side). With one, groups are the connected components
     over nodes and keys; a component is named by its smallest node, so its name does not depend on the order of rows.
     """
-    con.execute("create or replace table grouped as select row, node, node as group_id from nodes")
     edges = con.sql(
         """
         select dense_rank() over (order by node) - 1 as node, dense_rank() over (order by group_key) - 1 as key
@@ -31,6 +30,7 @@ def group_records(con: duckdb.DuckDBPyConnection) -> None:
         """
     ).to_arrow_table()
     if edges.num_rows == 0:
+        con.execute("create view grouped as select *, node as group_id from nodes")
         return
     # Imported here because it takes 0.15 s and few pipelines name a group.
     from scipy.sparse import coo_array
@@ -43,14 +43,14 @@ def group_records(con: duckdb.DuckDBPyConnection) -> None:
     graph = coo_array((np.ones(len(node), np.int8), (node, key + nodes)), shape=(size, size))
     _, component = connected_components(graph, directed=False)
     names = con.sql("select distinct node from nodes where group_key is not null order by node").to_arrow_table()
-    linked = pa.table({"node": names["node"], "component": component[:nodes]})
-    con.register("linked", linked)
+    con.register("linked", pa.table({"node": names["node"], "component": component[:nodes]}))
     con.execute(
         """
-        create or replace table grouped as
-        with named as (select component, min(node) as group_id from linked group by component)
-        select nodes.row, nodes.node, coalesce(named.group_id, nodes.node) as group_id
-        from nodes left join linked using (node) left join named using (component)
+        create table components as
+        select node, min(node) over (partition by component) as group_id from linked;
+        create view grouped as
+        select nodes.*, coalesce(components.group_id, nodes.node) as group_id
+        from nodes left join components using (node)
         """
     )
     con.unregister("linked")
@@ -60,19 +60,18 @@ def assign_splits(con: duckdb.DuckDBPyConnection, config: SplitConfig, mode: str
     """Make table `assigned` (group_id, split) for all groups of records still in; returns what could not be done.
 
     Args:
-        con: holds tables `grouped`, `nodes` and `pins`.
+        con: holds `grouped`.
         config: shares, seed and whether to stratify.
         mode: the resolved mode: group, time, source or given.
     """
-    con.execute("create or replace temp view group_rows as select * from grouped join nodes using (row, node)")
     con.execute(read_sql("steps/groups"), {"stratify": config.stratify, "seed": str(config.seed)})
     if mode == "time":
         con.execute(
-            f"create or replace table assigned as {read_sql('steps/split_by_time')}",
+            f"create table assigned as {read_sql('steps/split_by_time')}",
             {"train": config.train, "validation": config.validation},
         )
         return _empty_splits(con, config)
-    con.execute("create or replace table assigned as select group_id, pin as split from groups where pin is not null")
+    con.execute("create table assigned as select group_id, pin as split from groups where pin is not null")
     free = con.sql(
         "select group_id, size from groups where pin is null order by stratum nulls first, place, group_id"
     ).to_arrow_table()
@@ -123,7 +122,7 @@ def _stratification_notes(con: duckdb.DuckDBPyConnection, config: SplitConfig) -
                 f"(too few groups for a share of {share:g}): {shown}{more}"
             )
     mixed = con.sql(
-        "select count(*) from (select group_id from group_rows group by group_id having count(distinct label) > 1)"
+        "select count(*) from (select group_id from grouped group by group_id having count(distinct label) > 1)"
     ).fetchall()[0][0]
     if mixed:
         notes.append(f"{mixed} groups hold more than one label and were placed whole, by their commonest label")

@@ -24,7 +24,7 @@ class SplitConfig(Config):
     """Share of records for testing."""
     stratify: bool = True
     """Keep the shares within each label, where there are labels."""
-    sources: dict[str, Literal["train", "validation", "test"]] = {}
+    sources: dict[str, Literal["train", "validation", "test"]] = Field(default_factory=dict)
     """For `by: source`: the split of each source."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Changes which groups go where; the same seed always gives the same division."""

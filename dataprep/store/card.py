@@ -26,8 +26,7 @@ def code(text: object) -> str:
 
 def dataset_card(manifest: Mapping[str, Any]) -> str:
     """The card of a version, from its manifest."""
-    counts = manifest["counts"]
-    splits = counts["splits"]
+    splits = manifest["counts"]["splits"]
     lines = [
         "---",
         yaml.safe_dump(_front_matter(manifest), sort_keys=False, allow_unicode=False).rstrip(),
@@ -35,9 +34,7 @@ def dataset_card(manifest: Mapping[str, Any]) -> str:
         "",
         f"# {code(manifest['dataset'])}",
         "",
-        f"Version {code(manifest['version_id'][:12])}, made on {manifest['created_at'][:10]} from "
-        f"{counts['rows']:,} rows: {counts['kept']:,} kept, {counts['dropped']:,} dropped, {counts['held']:,} held, "
-        f"{counts['rejects']:,} rejected.",
+        _summary(manifest),
         "",
         "| split | records |",
         "|---|---:|",
@@ -69,13 +66,27 @@ def dataset_card(manifest: Mapping[str, Any]) -> str:
         f"- splits by {code(manifest['split_mode'])}; records with the same input stand in the same split",
     ]
     if manifest["notes"] or manifest["warnings"]:
-        lines += ["", "## Worth knowing", "", *(f"- {_plain(note)}" for note in (*manifest["notes"], *manifest["warnings"]))]
+        lines += [
+            "",
+            "## Worth knowing",
+            "",
+            *(f"- {_plain(note)}" for note in (*manifest["notes"], *manifest["warnings"])),
+        ]
     lines += [
         "",
         "Why a single record was kept, changed or dropped is in `ledger/`; `dataprep why ID` tells its story.",
         "",
     ]
     return "\n".join(lines)
+
+
+def _summary(manifest: Mapping[str, Any]) -> str:
+    counts = manifest["counts"]
+    return (
+        f"Version {code(manifest['version_id'][:12])}, made on {manifest['created_at'][:10]} from "
+        f"{counts['rows']:,} rows: {counts['kept']:,} kept, {counts['dropped']:,} dropped, {counts['held']:,} held, "
+        f"{counts['rejects']:,} rejected."
+    )
 
 
 def _plain(text: str) -> str:

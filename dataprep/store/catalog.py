@@ -164,7 +164,7 @@ def _numbered(store: Store) -> list[Path]:
 def _insert(con: duckdb.DuckDBPyConnection, table: str, rows: list[tuple[Any, ...]]) -> None:
     if rows:
         marks = ", ".join("?" * len(rows[0]))
-        con.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)  # noqa: S608 - a name of ours
+        con.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)
 
 
 def _version_row(store: Store, entry: Entry) -> tuple[Any, ...]:

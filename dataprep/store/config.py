@@ -15,7 +15,7 @@ class OutputConfig(Config):
     """What is written into the version."""
 
     shape: DataShape = "auto"
-    """Columns of `data/`: `messages`, `prompt` and `completion`, or `text` (and `label`). `auto` takes the plainest that
+    """Columns of `data/`: `messages`, `prompt` and `completion`, or `text` (and `label`). `auto`: the plainest that
     holds every record."""
     keep_removed: Literal["full", "none"] = "full"
     """Whether the text of dropped records is kept in the version for `why` and for release; never exported."""

@@ -44,11 +44,14 @@ def choose_shape(layouts: Iterable[str], wanted: DataShape) -> Shape:
     ('prompt_completion', 'messages', 'messages')
     """
     present = set(layouts)
-    fitting: dict[str, Shape] = {"pair": "prompt_completion", "text": "text"}
-    plainest: Shape = fitting.get(*present, "messages") if len(present) == 1 else "messages"
-    if wanted in ("auto", "messages"):
-        return "messages" if wanted == "messages" else plainest
-    if present and wanted != plainest:
+    plainest: Shape = "messages"
+    if present == {"pair"}:
+        plainest = "prompt_completion"
+    elif present == {"text"}:
+        plainest = "text"
+    if wanted == "auto" or (wanted != "messages" and not present):
+        return plainest
+    if wanted not in ("messages", plainest):
         raise InputError(
             f"shape {wanted} cannot hold every record of this dataset ({', '.join(sorted(present))} records)",
             key="output.shape",
@@ -95,14 +98,16 @@ def _messages(turns: Turns, extras: tuple[str, ...]) -> pa.ListArray:
         if name == "tool_calls":
             arrays.append(pa.array([_tool_calls(value) for value in values], MESSAGE_EXTRAS[name]))
         else:
-            cells = [value if value is None or isinstance(value, str) else orjson.dumps(value).decode() for value in values]
+            cells = [
+                value if value is None or isinstance(value, str) else orjson.dumps(value).decode() for value in values
+            ]
             arrays.append(pa.array(cells, pa.string()))
     struct = pa.StructArray.from_arrays(arrays, names=names)
     return pa.ListArray.from_arrays(pa.array(turns.row_offsets.astype(np.int32)), struct)
 
 
 def _tool_calls(value: Any) -> list[dict[str, Any]] | None:
-    """OpenAI's tool calls with arguments as JSON text, whatever their schema; anything else stays in `records/` only."""
+    """OpenAI's tool calls, arguments as JSON text whatever their schema; anything else stays in `records/` only."""
     if not isinstance(value, list) or not all(isinstance(call, dict) for call in value):
         return None
     calls = []

@@ -92,5 +92,7 @@ def machine_errors(path: Path) -> Iterator[None]:
             raise MachineError(f"no space left while writing ({error.strerror})", file=str(path), hint=free) from error
         if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
             hint = "make it writable or name another --store"
-            raise MachineError(f"cannot write ({error.strerror})", file=str(error.filename or path), hint=hint) from error
+            raise MachineError(
+                f"cannot write ({error.strerror})", file=str(error.filename or path), hint=hint
+            ) from error
         raise

@@ -1,11 +1,11 @@
 """Where things lie in a store. No other module builds a path inside it.
 
-    versions/<id>/            immutable, published by one rename
-    refs/<dataset>/           1, 2, 3 … and `candidate`: small files holding version ids; `name` holds the dataset's name
-    derived/<id>/             what is computed about a version later
-    cache/<step>/<fingerprint>/
-    runs/<run>/               run.json, tables of stopped runs
-    catalog/000123.duckdb     current.duckdb points to the newest
+versions/<id>/            immutable, published by one rename
+refs/<dataset>/           1, 2, 3 … and `candidate`: small files holding version ids; `name` holds the dataset's name
+derived/<id>/             what is computed about a version later
+cache/<step>/<fingerprint>/
+runs/<run>/               run.json, tables of stopped runs
+catalog/000123.duckdb     current.duckdb points to the newest
 """
 
 from __future__ import annotations

@@ -71,7 +71,7 @@ def _read_file(
         chosen = "" if record_ids is None else "WHERE wide.record_id IN (SELECT unnest(?))"
         named = ", ".join(f"wide.{name}" for name in columns)
         query = (
-            f"SELECT wide.record_id, narrow.source, {tools} AS tools, narrow.label, narrow.meta, "  # noqa: S608
+            f"SELECT wide.record_id, narrow.source, {tools} AS tools, narrow.label, narrow.meta, "
             f"narrow.layout, narrow.extras_json, {named} "
             f"FROM {wide} AS wide JOIN {parquet(lineage)} AS narrow USING (record_id) {chosen} "
             "ORDER BY wide.file_row_number"

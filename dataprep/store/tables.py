@@ -52,7 +52,11 @@ RECORDS: Final = _schema(
         ("digest", pa.string(), "BLAKE2b-128 of source name and record before cleaning, hex"),
         ("content_digest", pa.string(), "BLAKE2b-128 of the turns, tools and label after cleaning, hex"),
         ("layout", pa.string(), "pair, text or chat: the plainest shape that holds the record"),
-        ("extras_json", pa.string(), "JSON list of each turn's extra data (tool calls, weights, a missing field); null where none"),
+        (
+            "extras_json",
+            pa.string(),
+            "JSON list of each turn's extra data (tool calls, weights, a missing field); null where none",
+        ),
         ("meta", pa.string(), "JSON of every column that the shape did not use"),
         ("user_id", pa.string(), "the value of the user's id column, where named"),
         ("group_key", pa.string(), "the value of the user's group column, where named"),
@@ -118,4 +122,4 @@ SCHEMAS: Final[dict[str, pa.Schema]] = {
     "rejects": REJECTS,
     "funnel": FUNNEL,
 }
-"""Tables whose columns are the same in every version; `data`, `held`, `removed` and `signals` vary and are read by name."""
+"""Tables whose columns are the same in every version; those of `data`, `held`, `removed`, `signals` vary."""

@@ -93,9 +93,7 @@ def parquet_options(output: OutputConfig) -> dict[str, Any]:
     return {"compression": output.compression.replace("none", "NONE"), "write_page_checksum": True}
 
 
-def describe_contents(
-    con: duckdb.DuckDBPyConnection, meta: Sequence[MetaColumn], output: OutputConfig
-) -> Contents:
+def describe_contents(con: duckdb.DuckDBPyConnection, meta: Sequence[MetaColumn], output: OutputConfig) -> Contents:
     """Look at the decided tables and say what the text files will hold."""
     counts = dict(con.sql("select coalesce(split, status), count(*) from outcome group by all").fetchall())
     layouts = [row[0] for row in con.sql(
@@ -107,13 +105,19 @@ def describe_contents(
     ).fetchall()[0]
     extras: set[str] = set()
     if shape == "messages":
-        found = con.sql(
-            "select distinct extras_json from outcome join rows using (row) "
-            "where status = 'kept' and extras_json is not null"
-        ).to_arrow_table()["extras_json"].to_pylist()
+        found = (
+            con.sql(
+                "select distinct extras_json from outcome join rows using (row) "
+                "where status = 'kept' and extras_json is not null"
+            )
+            .to_arrow_table()["extras_json"]
+            .to_pylist()
+        )
         for text in found:
             extras |= message_extras(extra for extra in orjson.loads(text) if extra)
-    return Contents(shape, tuple(sorted(extras)), has_tools, has_labels, meta, {fate: counts.get(fate, 0) for fate in _FATES})
+    return Contents(
+        shape, tuple(sorted(extras)), has_tools, has_labels, meta, {fate: counts.get(fate, 0) for fate in _FATES}
+    )
 
 
 def write_text(

@@ -111,7 +111,7 @@ def parquet(paths: Sequence[Path]) -> str:
 
 def column_types(con: duckdb.DuckDBPyConnection, relation: str) -> dict[str, str]:
     """Names and DuckDB types of a relation's columns, in order."""
-    described = con.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()  # noqa: S608 - built from quoted parts
+    described = con.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()
     return {name: kind for name, kind, *_ in described if "\0" not in name}
 
 
@@ -163,12 +163,12 @@ def _records(con: duckdb.DuckDBPyConnection, place: TableSet) -> _Branch | None:
     for status, branch in wide:
         columns = "".join(f", {_cast(name, kind, branch.types)}" for name, kind in meta.items())
         selects.append(
-            f"SELECT record_id AS wide_id, {quote_literal(status)} AS wide_status, "  # noqa: S608 - quoted parts
+            f"SELECT record_id AS wide_id, {quote_literal(status)} AS wide_status, "
             f'{rendered_text(branch.types)} AS "text"{columns} FROM {branch.relation}'
         )
     # Joining on the status too lets `WHERE status = 'dropped'` skip the files of kept records.
     relation = (
-        f"(SELECT * FROM {narrow.relation} AS narrow LEFT JOIN ({' UNION ALL '.join(selects)}) AS wide "  # noqa: S608
+        f"(SELECT * FROM {narrow.relation} AS narrow LEFT JOIN ({' UNION ALL '.join(selects)}) AS wide "
         "ON narrow.record_id = wide.wide_id AND narrow.status = wide.wide_status)"
     )
     return _Branch(place, relation, {**types, "text": "VARCHAR", **meta})
@@ -250,7 +250,7 @@ def _select(branch: _Branch, columns: dict[str, str]) -> str:
         for value, (name, (kind, _)) in zip(values, PLACE.items(), strict=True)
     ]
     casts = [_cast(name, kind, branch.types) for name, kind in columns.items()]
-    return f"SELECT {', '.join([*constants, *casts])} FROM {branch.relation}"  # noqa: S608 - built from quoted parts
+    return f"SELECT {', '.join([*constants, *casts])} FROM {branch.relation}"
 
 
 def _nothing(columns: dict[str, str]) -> str:

@@ -2,11 +2,10 @@
 -- The held-out side stays whole, the train side gives way. $position: where these rules stand in the order.
 insert into verdicts
 with held_out as (
-    select grouped.group_id, grouped.node, grouped.row, pins.side, ids.record_id
+    select grouped.group_id, grouped.node, grouped.row, grouped.side, ids.record_id
     from grouped
-    join pins using (row)
     join ids using (row)
-    where pins.side < 2
+    where grouped.side < 2
 ),
 
 partners as (
@@ -16,9 +15,8 @@ partners as (
         held_out.side,
         held_out.node = grouped.node as same_input
     from grouped
-    join pins using (row)
     join held_out using (group_id)
-    where pins.side = 2
+    where grouped.side = 2
     qualify row_number() over (
         partition by grouped.row order by not same_input, held_out.side, held_out.record_id
     ) = 1

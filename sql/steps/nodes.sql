@@ -1,6 +1,6 @@
 -- Records still in, with the node of each: records with equal input sides share one. Records without any input text
 -- fall back to the whole record, then to themselves.
-create or replace table nodes as
+create table nodes as
 select
     rows.row,
     lower(hex(coalesce(keys.input_key, keys.record_key, rows.digest))) as node,

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import gzip
 import itertools
+from collections import Counter
 from dataclasses import dataclass
 from functools import cache
+from operator import itemgetter
 from pathlib import Path
 from typing import ClassVar, get_args
 
@@ -52,10 +54,27 @@ class Unfiltered:
         return self.inner.edits(text)
 
 
-def without_prefilter(batch: pa.RecordBatch, config: CleanConfig) -> tuple[list[str | None], CleanVerdicts]:
+def entries(verdicts: CleanVerdicts) -> list[tuple[int, str, int, list[Edit]]]:
+    """Row, cleaner, turn and edits, in the order of the table."""
+    found = []
+    for entry in verdicts.table().to_pylist():
+        for turn, edits in itertools.groupby(entry["edits"] or (), itemgetter("turn")):
+            made = [Edit(edit["start"], edit["end"], edit["original"], edit["replacement"]) for edit in edits]
+            found.append((entry["row_in_part"], entry["cleaner"], turn, made))
+    return found
+
+
+def assert_same_without_kernels(batch: pa.RecordBatch, config: CleanConfig) -> CleanVerdicts:
+    """Clean the batch, and compare with what the cleaners make of every single text."""
     turns = Turns(batch["turns"])
-    column, verdicts = clean_turns(turns, [Unfiltered(CLEANERS[name](config)) for name in config.cleaners], config)
-    return (turns if column is None else Turns(column)).contents.to_pylist(), verdicts
+    column, expected = clean_turns(turns, [Unfiltered(CLEANERS[name](config)) for name in config.cleaners], config)
+    cleaned, verdicts = clean_batch(batch, config)
+    assert contents(cleaned) == (turns if column is None else Turns(column)).contents.to_pylist()
+    assert verdicts.table().equals(expected.table())
+    assert verdicts.counts() == expected.counts() == Counter(cleaner for _, cleaner, _, _ in entries(verdicts))
+    verdicts.table().validate(full=True)
+    cleaned.validate(full=True)
+    return verdicts
 
 
 orders = st.permutations(get_args(CleanerName)).flatmap(
@@ -66,21 +85,44 @@ records = st.lists(st.lists(st.none() | texts, min_size=1, max_size=3), min_size
 
 @given(records)
 @settings(max_examples=150, deadline=None)
-def test_the_prefilter_changes_nothing(rows: list[list[str | None]]) -> None:
-    batch = batch_of(*rows)
-    cleaned, verdicts = clean_batch(batch, DEFAULT)
-    assert (contents(cleaned), verdicts) == without_prefilter(batch, DEFAULT)
+def test_kernels_change_what_the_cleaners_change(rows: list[list[str | None]]) -> None:
+    assert_same_without_kernels(batch_of(*rows), DEFAULT)
 
 
 @given(records, orders)
 @settings(max_examples=100, deadline=None)
-def test_the_prefilter_changes_nothing_in_any_order(
+def test_kernels_change_what_the_cleaners_change_in_any_order(
     rows: list[list[str | None]], order: tuple[CleanerName, ...]
 ) -> None:
-    batch, config = batch_of(*rows), CleanConfig(cleaners=order)
-    cleaned, verdicts = clean_batch(batch, config)
-    assert (contents(cleaned), verdicts) == without_prefilter(batch, config)
-    assert verdicts.errors == []
+    assert assert_same_without_kernels(batch_of(*rows), CleanConfig(cleaners=order)).errors == []
+
+
+CUT_TEXTS = st.lists(
+    st.sampled_from(["word", "中é", "\n", " \n", "\t \n", " ", "\xa0", "\u3000\n", "</s>", "<eos>", "`", "~~~", "\r"]),
+    max_size=12,
+).map("".join)
+
+
+@given(
+    st.lists(st.lists(st.none() | CUT_TEXTS, min_size=1, max_size=3), min_size=1, max_size=6),
+    orders,
+    st.sampled_from([DEFAULT.end_of_text_markers, ("</s>", "word"), (" \n</s>", "<eos>"), ("`", "</s>"), ()]),
+)
+@settings(max_examples=200, deadline=None)
+def test_kernels_cut_what_the_cleaners_cut(
+    rows: list[list[str | None]], order: tuple[CleanerName, ...], markers: tuple[str, ...]
+) -> None:
+    config = CleanConfig(cleaners=order, end_of_text_markers=markers)
+    batch = batch_of(*rows)
+    assert_same_without_kernels(batch, config)
+    cleaned, _ = clean_batch(batch, config)
+    assert clean_batch(cleaned, config)[0] is cleaned
+
+
+def test_a_cleaner_that_is_named_twice_finds_nothing_the_second_time() -> None:
+    config = CleanConfig(cleaners=("whitespace", "whitespace", "end_of_text", "end_of_text"))
+    verdicts = assert_same_without_kernels(batch_of(["a \n</s> \n</s> \n"]), config)
+    assert verdicts.counts() == {"whitespace": 1, "end_of_text": 1}
 
 
 @given(records, orders)
@@ -101,29 +143,28 @@ def test_verdicts_replay_and_undo_what_was_done(rows: list[list[str | None]]) ->
     batch = batch_of(*rows)
     cleaned, verdicts = clean_batch(batch, DEFAULT)
     before, after, starts = contents(batch), contents(cleaned), Turns(batch["turns"]).row_offsets
-    entries = list(zip(verdicts.row, verdicts.turn, verdicts.edits, strict=True))
     replayed, undone = list(before), list(after)
-    for row, turn, edits in entries:
+    for row, _, turn, edits in entries(verdicts):
         assert edits
         replayed[starts[row] + turn] = apply(replayed[starts[row] + turn] or "", edits)
-    for row, turn, edits in reversed(entries):
+    for row, _, turn, edits in reversed(entries(verdicts)):
         undone[starts[row] + turn] = undo(undone[starts[row] + turn] or "", edits)
     assert replayed == after
     assert undone == before
-    assert verdicts.row == sorted(verdicts.row)
+    assert verdicts.rows.tolist() == sorted(verdicts.rows)
 
 
 def test_a_cleaner_gets_another_turn_when_a_later_one_uncovers_damage() -> None:
     cleaned, verdicts = clean_batch(batch_of(["schÃ\u200b¶n"]), DEFAULT)
     assert contents(cleaned) == ["schön"]
-    assert verdicts.cleaner == ["control_characters", "encoding"]
+    assert [cleaner for _, cleaner, _, _ in entries(verdicts)] == ["control_characters", "encoding"]
 
 
 def test_a_clean_batch_is_returned_as_it_is() -> None:
     batch = batch_of(["nothing to do", "  x = 1"], [None], [""], ["   "])
     cleaned, verdicts = clean_batch(batch, DEFAULT)
     assert cleaned is batch
-    assert verdicts == CleanVerdicts()
+    assert (len(verdicts), verdicts.errors, verdicts.table().num_rows) == (0, [], 0)
 
 
 def test_only_the_turns_change_and_the_schema_stays() -> None:
@@ -148,7 +189,7 @@ def test_a_slice_is_cleaned_like_the_whole() -> None:
     whole, _ = clean_batch(batch, DEFAULT)
     part, verdicts = clean_batch(batch.slice(1, 3), DEFAULT)
     assert contents(part) == contents(whole.slice(1, 3))
-    assert (verdicts.row, verdicts.turn) == ([0, 1, 2], [0, 1, 1])
+    assert [(row, turn) for row, _, turn, _ in entries(verdicts)] == [(0, 0), (1, 1), (2, 1)]
 
 
 class Choking:
@@ -170,7 +211,39 @@ def test_a_cleaner_that_throws_costs_one_turn() -> None:
     column, verdicts = clean_turns(turns, cleaners, DEFAULT)
     assert Turns(column).contents.to_pylist() == ["a", "b", "choke\n</s>"]
     assert verdicts.errors == [(1, 1, "choking", "RuntimeError: cannot swallow this")]
-    assert (verdicts.row, verdicts.cleaner) == ([0, 1], ["end_of_text", "whitespace"])
+    assert [(row, cleaner) for row, cleaner, _, _ in entries(verdicts)] == [(0, "end_of_text"), (1, "whitespace")]
+    assert verdicts.table().to_pylist()[-1] == {
+        "row_in_part": 1,
+        "cleaner": "choking",
+        "edits": None,
+        "error": "turn 1: RuntimeError: cannot swallow this",
+    }
+
+
+class Peeling:
+    """Takes one character at a time."""
+
+    name: ClassVar[str] = "peeling"
+    version: ClassVar[int] = 1
+    wants: ClassVar[int] = ALWAYS
+
+    def edits(self, text: str) -> list[Edit]:
+        return [Edit(0, 1, "x", "")] if text.startswith("x") else []
+
+
+def test_what_a_cleaner_does_in_two_rounds_is_undone_round_by_round() -> None:
+    turns = Turns(batch_of(["xxa", "xb"], ["xc"])["turns"])
+    _, verdicts = clean_turns(turns, [Peeling()], DEFAULT)
+    made = [Edit(0, 1, "x", "")]
+    table = verdicts.table()
+    assert table["row_in_part"].to_pylist() == [0, 0, 1]
+    assert entries(verdicts) == [
+        (0, "peeling", 0, made),
+        (0, "peeling", 1, made),
+        (0, "peeling", 0, made),
+        (1, "peeling", 0, made),
+    ]
+    assert verdicts.counts() == {"peeling": 4}
 
 
 class Swapping:
@@ -241,11 +314,10 @@ def test_no_sequence_that_ftfy_finds_bad_is_skipped(sequences: list[str]) -> Non
         ("qa/gsm8k_test.jsonl.gz", ("question", "answer")),
     ],
 )
-def test_the_prefilter_changes_nothing_on_real_files(shared_data: Path, path: str, fields: tuple[str, ...]) -> None:
+def test_kernels_change_the_same_in_real_files(shared_data: Path, path: str, fields: tuple[str, ...]) -> None:
     with gzip.open(shared_data / path) as file:
         rows = [orjson.loads(line) for line in itertools.islice(file, 0, None, 20)]
     batch = batch_of(*[[row[field] for field in fields] for row in rows])
-    cleaned, verdicts = clean_batch(batch, DEFAULT)
-    assert (contents(cleaned), verdicts) == without_prefilter(batch, DEFAULT)
-    assert verdicts.errors == []
+    assert assert_same_without_kernels(batch, DEFAULT).errors == []
+    cleaned, _ = clean_batch(batch, DEFAULT)
     assert clean_batch(cleaned, DEFAULT)[0] is cleaned

@@ -46,7 +46,7 @@ def read(
     block_bytes: int = 8_000_000,
     csv: dict[str, Any] | None = None,
     limits: dict[str, Any] | None = None,
-    format: Format = "auto",
+    format: Format = "auto",  # noqa: A002 - the key of the pipeline file
     into: Content | None = None,
     **source: Any,
 ) -> Content:

@@ -191,7 +191,7 @@ class TestHeaders:
         assert read(tmp_path / "a.csv", b"text,label\n").rows == []
 
     def test_names_may_be_hostile(self, tmp_path: Path) -> None:
-        data = "'; drop table,<script>,\x1b[31m,\"a\nb\"\n1,2,3,4\n".encode()
+        data = b'\'; drop table,<script>,\x1b[31m,"a\nb"\n1,2,3,4\n'
         assert list(read(tmp_path / "a.csv", data).rows[0]) == ["'; drop table", "<script>", "\x1b[31m", "a\nb"]
 
 

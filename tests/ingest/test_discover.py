@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -146,9 +145,9 @@ class TestWhatIsNoFile:
         return {"literal": "d/x.jsonl", "glob": "d/*.jsonl", "folder": "d", "deep glob": "**/*.jsonl"}[request.param]
 
     @pytest.fixture
-    def place(self, tmp_path: Path) -> Iterator[Path]:
+    def place(self, tmp_path: Path) -> Path:
         touch(tmp_path, "d/good.jsonl")
-        yield tmp_path / "d" / "x.jsonl"
+        return tmp_path / "d" / "x.jsonl"
 
     def test_fifo(self, place: Path, pattern: str) -> None:
         os.mkfifo(place)
@@ -206,7 +205,14 @@ def test_a_link_to_another_folder_is_followed(tmp_path: Path) -> None:
     "name",
     [
         *("with space.jsonl", "quo'te\".jsonl", "'; drop table x --.jsonl", "<script>alert(1)<script>.jsonl"),
-        *("new\nline.jsonl", "esc\x1b[31m.jsonl", "right\u202eleft.jsonl", "x" * 249 + ".jsonl", "-rf.jsonl", "é.jsonl"),
+        *(
+            "new\nline.jsonl",
+            "esc\x1b[31m.jsonl",
+            "right\u202eleft.jsonl",
+            "x" * 249 + ".jsonl",
+            "-rf.jsonl",
+            "é.jsonl",
+        ),
     ],
 )
 def test_hostile_names_are_read_and_shown_safely(tmp_path: Path, name: str) -> None:
@@ -219,8 +225,7 @@ def test_hostile_names_are_read_and_shown_safely(tmp_path: Path, name: str) -> N
 
 
 def test_a_name_that_is_no_text_is_read_and_shown(tmp_path: Path) -> None:
-    with open(os.fsencode(tmp_path) + b"/caf\xe9.jsonl", "wb"):
-        pass
+    (tmp_path / os.fsdecode(b"caf\xe9.jsonl")).touch()
     (file,) = discover(["*.jsonl"], base=tmp_path, key="k")[0]
     assert file.shown == "caf\\xe9.jsonl"
     file.shown.encode()

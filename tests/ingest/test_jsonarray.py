@@ -180,6 +180,25 @@ def test_arrays_cut_anywhere_give_the_rows_of_the_standard_parser(
         assert {reject.reason for reject in content.rejects} == {"duplicate_key"}
 
 
+LONG_ROW = json.dumps({"a": "x" * 1_100_000}).encode()
+
+
+@pytest.mark.parametrize("opening", [b"[\n" + LONG_ROW + b"]", b'{"data": [\n' + LONG_ROW + b"]}"])
+@pytest.mark.parametrize("tail", [b'\n{"a": 2}\n{"a": 3}\n', b"\n" + b"x" * 70_000])
+def test_rows_behind_the_end_of_an_array_are_not_passed_over(tmp_path: Path, opening: bytes, tail: bytes) -> None:
+    content = Content()
+    with pytest.raises(InputError, match="more data behind the end") as caught:
+        read(tmp_path / "a.json", opening + tail, into=content, block_bytes=100_000)
+    assert caught.value.line in (2, 3)
+    assert len(content.rows) == 1
+
+
+def test_a_long_list_inside_the_first_line_is_not_taken_for_the_rows(tmp_path: Path) -> None:
+    row = {"steps": [{"t": "x" * 1000} for _ in range(1200)]}
+    content = read(tmp_path / "a.jsonl", json.dumps(row).encode() + b'\n{"steps": []}\n')
+    assert content.rows == [row, {"steps": []}]
+
+
 def test_an_empty_array_has_no_rows(tmp_path: Path) -> None:
     content = read(tmp_path / "a.json", b"[ ]\n")
     assert (content.rows, content.rejects) == ([], [])
@@ -189,7 +208,7 @@ def test_real_arrays_equal_those_of_the_standard_parser(shared_data: Path) -> No
     for name in ("chat/glaive_toolcall_en_demo_sharegpt.json.gz", "instructions/codegen_instruct.json.gz"):
         path = shared_data / name
         content = read(path, block_bytes=50_000)
-        assert content.rows == json.load(gzip.open(path))
+        assert content.rows == json.loads(gzip.decompress(path.read_bytes()))
         assert not content.rejects
 
 

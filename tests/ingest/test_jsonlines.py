@@ -69,12 +69,12 @@ def test_every_object_comes_back_as_it_was_written(value: dict[str, Any], ascii_
 def test_the_fast_way_and_the_exact_way_agree(pairs: list[tuple[str, Any]]) -> None:
     raw = ("{" + ",".join(f"{json.dumps(key)}:{json.dumps(value)}" for key, value in pairs) + "}").encode()
     result = parse(raw + b"\n")
-    try:
-        expected = parse_exact(raw, Counter())
-    except RowError as error:
-        assert [reject.reason for reject in result.rejects] == [error.reason]
+    if result.rejects:
+        with pytest.raises(RowError) as caught:
+            parse_exact(raw, Counter())
+        assert [reject.reason for reject in result.rejects] == [caught.value.reason]
     else:
-        assert result.rows == [expected]
+        assert result.rows == [parse_exact(raw, Counter())]
 
 
 @settings(deadline=None)  # the first call compiles the scan
@@ -224,7 +224,7 @@ def test_numbers_beyond_64_bits_become_text() -> None:
 def test_real_rows_equal_those_of_the_standard_parser(shared_data: Path) -> None:
     path = shared_data / "qa" / "gsm8k_test.jsonl.gz"
     content = read(path, block_bytes=10_000)
-    assert content.rows == [json.loads(line) for line in gzip.open(path)]
+    assert content.rows == [json.loads(line) for line in gzip.decompress(path.read_bytes()).split(b"\n")[:-1]]
     assert not content.rejects
     assert len(content.block_rows) > 10
 

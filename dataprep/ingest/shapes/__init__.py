@@ -7,9 +7,9 @@ is built once from it and turns row after row into a `Record`, or raises `RowErr
 
 from __future__ import annotations
 
+from dataprep.ingest.rows import RowError
 from dataprep.ingest.shapes.convert import Converter
 from dataprep.ingest.shapes.detect import detect
-from dataprep.ingest.shapes.kinds import RowError
 from dataprep.ingest.shapes.mapping import MappedPart, Mapping
 from dataprep.ingest.shapes.schema import Schema
 

@@ -12,7 +12,8 @@ from typing import Any, Final
 
 import orjson
 
-from dataprep.ingest.shapes.kinds import CONTENT_KEYS, ROLE_KEYS, RowError, kind_of, shown
+from dataprep.ingest.rows import RowError
+from dataprep.ingest.shapes.kinds import CONTENT_KEYS, ROLE_KEYS, kind_of, shown
 from dataprep.ingest.shapes.values import to_json
 from dataprep.record import MISSING_EXTRA, Role, Turn
 

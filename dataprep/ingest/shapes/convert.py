@@ -1,27 +1,29 @@
-"""Rows become records: one compiled function per source.
+"""Rows become records: a converter compiled once per source.
 
-Half a million rows a minute go through `convert`, so a mapping is compiled once into closures that know their columns,
-and a row meets no branch for shapes and fields that it does not have. Measured: 1.9 µs a row for prompt and completion
-with one column kept in meta, of which 1.0 µs is the making of two turns and the record.
+A mapping is compiled into closures that know their columns, so a row meets no branch for shapes and fields that it does
+not have. `convert` defines what becomes of a row; `convert_block` gives the same for many rows, those of flat shapes
+column by column (see `flat`), every other one by `convert`. Measured for prompt and completion with one column kept in
+meta, up to the columns that a batch is made from: 0.7 µs a row as a block, 1.8 µs row by row.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from dataprep.ingest.config import IngestLimits, SourceConfig
+from dataprep.ingest.rows import RowError
 from dataprep.ingest.shapes import template as templates
 from dataprep.ingest.shapes.conversation import TurnsReader, turns_reader
-from dataprep.ingest.shapes.kinds import RowError, kind_of, shown
+from dataprep.ingest.shapes.fields import Row, field_readers, joined, meta_reader
+from dataprep.ingest.shapes.flat import FlatShape, flat_turns
+from dataprep.ingest.shapes.kinds import kind_of
 from dataprep.ingest.shapes.mapping import MappedPart, Mapping
-from dataprep.ingest.shapes.values import kept, scalar_text, split_of, text_of, time_of, tools_of
+from dataprep.ingest.shapes.values import kept, scalar_text, text_of
 from dataprep.ingest.shapes.vocabulary import CONVERSATIONS
-from dataprep.record import MISSING_EXTRA, Record, Role, Turn
+from dataprep.record import MISSING_EXTRA, Record, RecordColumns, Role, Turn
 
-Row = dict[str, Any]
 MakeRecord = Callable[[Any, int], Record]
-SetField = Callable[[Record, Row], None]
 
 _MISSING: Final[Any] = object()
 
@@ -52,25 +54,81 @@ class Converter:
         self.mapping = mapping
         self.source = source
         self.mapped_parts = mapping.parts()
-        make = _maker(mapping, limits)
-        setters = _setters(mapping)
-        self.convert = _with_fields(make, setters) if setters else make
+        self.convert = _with_fields(_maker(mapping, limits), mapping)
+        turns = flat_turns(mapping)
+        self._flat = None if turns is None else FlatShape(mapping, turns)
+
+    def convert_block(
+        self, rows: Sequence[Any], lines: Sequence[int]
+    ) -> tuple[RecordColumns, list[tuple[int, RowError]]]:
+        """The records of many rows in their order, and the index and error of each row that has none.
+
+        Args:
+            rows: parsed rows.
+            lines: the 1-based line or row number of each.
+        """
+        if self._flat is None:
+            records, _, refused = self._one_by_one(rows, lines, range(len(rows)))
+            return RecordColumns.of(records), refused
+        columns, places = self._flat.convert(rows, lines)
+        if len(places) == len(rows):
+            return columns, []
+        fits = frozenset(places)
+        others = [index for index in range(len(rows)) if index not in fits]
+        records, others, refused = self._one_by_one(rows, lines, others)
+        if records:
+            places += others
+            order = sorted(range(len(places)), key=places.__getitem__)
+            columns = columns.followed_by(RecordColumns.of(records), order)
+        return columns, refused
+
+    def _one_by_one(
+        self, rows: Sequence[Any], lines: Sequence[int], places: Iterable[int]
+    ) -> tuple[list[Record], list[int], list[tuple[int, RowError]]]:
+        """The records of the rows at some places, the places that have one, and the errors of the others."""
+        records, found, refused = [], [], []
+        for place in places:
+            try:
+                records.append(self.convert(rows[place], lines[place]))
+                found.append(place)
+            except RowError as error:
+                refused.append((place, error))
+        return records, found, refused
 
 
-def _with_fields(make: MakeRecord, setters: list[SetField]) -> MakeRecord:
+def _with_fields(make: MakeRecord, mapping: Mapping) -> MakeRecord:
+    """Add what a record has beside turns and meta."""
+    readers = field_readers(mapping)
+    system = mapping.columns.get("system")
+    if not readers and system is None:
+        return make
+
     def convert(row: Any, line: int) -> Record:
         record = make(row, line)
-        for set_field in setters:
-            set_field(record, row)
+        if system is not None:
+            _add_system(record, row, system)
+        for name, read in readers.items():
+            setattr(record, name, read(row))
         return record
 
     return convert
 
 
+def _add_system(record: Record, row: Row, column: str) -> None:
+    """The system column opens the conversation; where that has a system turn of its own, the column goes to meta."""
+    content = text_of(row.get(column), column)
+    if not content:
+        return
+    if any(turn.role == "system" for turn in record.turns):
+        record.meta[column] = content
+    else:
+        record.turns.insert(0, Turn("system", content))
+
+
 def _maker(mapping: Mapping, limits: IngestLimits) -> MakeRecord:
     """The function that makes a record's turns and meta."""
     columns = mapping.columns
-    meta = _meta_of(mapping)
+    meta = meta_reader(mapping)
     if mapping.shape == "text_label_pair":
         return _pair
     if mapping.shape in CONVERSATIONS:
@@ -86,19 +144,6 @@ def _maker(mapping: Mapping, limits: IngestLimits) -> MakeRecord:
     if mapping.shape == "template":
         return _template(mapping.template, meta)
     return _text(columns["text"], meta)
-
-
-def _meta_of(mapping: Mapping) -> Callable[[Row], dict[str, Any]]:
-    """The function that keeps every column which the record does not hold otherwise, in the order of the row.
-
-    The time column is kept beside the record's time, because bringing times to UTC loses their offset.
-    """
-    used = frozenset(part.column for part in mapping.parts() if part.part != "time")
-
-    def meta(row: Row) -> dict[str, Any]:
-        return {name: value if type(value) is str else kept(value) for name, value in row.items() if name not in used}
-
-    return meta
 
 
 def _turn(role: Role, row: Row, column: str) -> Turn:
@@ -163,7 +208,7 @@ def _prompt_completion(
 def _alpaca(
     instruction_column: str, input_column: str | None, output_column: str, meta: Callable[[Row], dict[str, Any]]
 ) -> MakeRecord:
-    """Instruction, blank line, input; an input that is empty or white space is none.
+    """Instruction and input joined.
 
     Where the instruction is missing or null, the input is kept in meta: the record goes by that state, without loss.
     """
@@ -177,9 +222,7 @@ def _alpaca(
         if type(instruction) is str:
             if given is not None and type(given) is not str:
                 given = text_of(given, str(input_column))
-            if given and not given.isspace():
-                instruction = f"{instruction}\n\n{given}" if instruction else given
-            prompt = Turn("user", instruction)
+            prompt = Turn("user", joined(instruction, given))
         else:
             prompt = _turn("user", row, instruction_column)
             if given is not None and input_column is not None:
@@ -225,96 +268,3 @@ def _pair(row: Any, line: int) -> Record:
     if len(row) != 2:
         raise RowError("expected_pair", f"expected [text, label], got a list of {len(row)}")
     return Record([Turn("text", text_of(row[0], "text"))], {}, line, label=scalar_text(row[1], "label"))
-
-
-def _setters(mapping: Mapping) -> list[SetField]:
-    """The functions that fill a record's fields beside turns and meta, in the order of the record."""
-    setters: list[SetField] = []
-    if "system" in mapping.columns:
-        setters.append(_set_system(mapping.columns["system"]))
-    if "tools" in mapping.columns:
-        setters.append(_set_tools(mapping.columns["tools"]))
-    if mapping.id is not None:
-        setters.append(_set_id(mapping.id))
-    if mapping.label is not None:
-        setters.append(_set_label(mapping.label))
-    if mapping.group is not None:
-        setters.append(_set_group(mapping.group))
-    if mapping.time is not None:
-        setters.append(_set_time(mapping.time, mapping))
-    if mapping.split_column is not None:
-        setters.append(_set_split(mapping.split_column))
-    elif mapping.split is not None:
-        setters.append(_set_given_split(mapping.split))
-    return setters
-
-
-def _set_system(column: str) -> SetField:
-    """The system column opens the conversation; where that has a system turn of its own, the column goes to meta."""
-
-    def set_field(record: Record, row: Row) -> None:
-        content = text_of(row.get(column), column)
-        if not content:
-            return
-        if any(turn.role == "system" for turn in record.turns):
-            record.meta[column] = content
-        else:
-            record.turns.insert(0, Turn("system", content))
-
-    return set_field
-
-
-def _set_tools(column: str) -> SetField:
-    def set_field(record: Record, row: Row) -> None:
-        record.tools = tools_of(row.get(column), column)
-
-    return set_field
-
-
-def _set_id(column: str) -> SetField:
-    def set_field(record: Record, row: Row) -> None:
-        found = scalar_text(row.get(column), column)
-        if not found:
-            raise RowError("missing_id", f"the id column {shown(column)} is missing or empty", column=column)
-        record.user_id = found
-
-    return set_field
-
-
-def _set_label(column: str) -> SetField:
-    def set_field(record: Record, row: Row) -> None:
-        record.label = scalar_text(row.get(column), column)
-
-    return set_field
-
-
-def _set_group(column: str) -> SetField:
-    """An empty group is none; otherwise all rows without one would have to stay in one split."""
-
-    def set_field(record: Record, row: Row) -> None:
-        record.group_key = scalar_text(row.get(column), column) or None
-
-    return set_field
-
-
-def _set_time(column: str, mapping: Mapping) -> SetField:
-    kind = mapping.time_kind or "iso"
-
-    def set_field(record: Record, row: Row) -> None:
-        record.time = time_of(row.get(column), column, kind)
-
-    return set_field
-
-
-def _set_split(column: str) -> SetField:
-    def set_field(record: Record, row: Row) -> None:
-        record.given_split = split_of(row.get(column), column)
-
-    return set_field
-
-
-def _set_given_split(split: str) -> SetField:
-    def set_field(record: Record, row: Row) -> None:  # noqa: ARG001 - one signature for all setters
-        record.given_split = split
-
-    return set_field

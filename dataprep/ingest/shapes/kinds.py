@@ -1,4 +1,4 @@
-"""What kind of thing a parsed value is, and the error for a row that cannot become a record.
+"""What kind of thing a parsed value is, and the error for a value of the wrong kind.
 
 Kinds are named in words that a user of JSON, CSV or Parquet knows, never by Python's type names.
 """
@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final, Literal
+
+from dataprep.ingest.rows import RowError
 
 Kind = Literal["null", "text", "number", "boolean", "list", "messages", "object", "binary", "time", "other"]
 
@@ -32,26 +34,6 @@ CONTENT_KEYS: Final = ("content", "value", "utterance", "text")
 """Keys under which turns hold what is said."""
 
 _SHOWN_CHARACTERS: Final = 80
-
-
-class RowError(Exception):
-    """A row that cannot become a record; it goes to the rejects, and the run goes on.
-
-    Args:
-        reason: stable snake_case name, such as `wrong_kind`.
-        detail: one sentence for people; everything from the data in it is quoted and escaped.
-        column: the column concerned, where there is one.
-
-    >>> error = RowError("no_turns", "the conversation in column 'messages' is empty", column="messages")
-    >>> error.reason, str(error)
-    ('no_turns', "the conversation in column 'messages' is empty")
-    """
-
-    def __init__(self, reason: str, detail: str, *, column: str | None = None) -> None:
-        super().__init__(detail)
-        self.reason = reason
-        self.detail = detail
-        self.column = column
 
 
 def kind_of(value: Any) -> Kind:

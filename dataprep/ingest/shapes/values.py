@@ -16,7 +16,8 @@ from typing import Any, Final, Literal
 
 import orjson
 
-from dataprep.ingest.shapes.kinds import RowError, shown, wrong_kind
+from dataprep.ingest.rows import RowError
+from dataprep.ingest.shapes.kinds import shown, wrong_kind
 
 TimeKind = Literal["iso", "number"]
 
