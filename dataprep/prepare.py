@@ -41,30 +41,7 @@ from dataprep.signals import families
 from dataprep.store.files import file_digest
 from dataprep.store.layout import Store
 
-SAMPLE_ROWS = 1_000
 DONE = "done.json"
-
-
-@dataclass(frozen=True, slots=True)
-class ResolvedSource:
-    """A source with its files found and its mapping decided."""
-
-    index: int
-    name: str
-    config: SourceConfig
-    files: tuple[SourceFile, ...]
-    mapping: Mapping
-    warnings: tuple[str, ...] = ()
-
-    @property
-    def use_split_hints(self) -> bool:
-        """Whether file names such as `train-00000.parquet` say which split their rows were given.
-
-        Only where every file has such a name and they name train and something else; one `x_train.jsonl` is no split.
-        """
-        hints = {file.split_hint for file in self.files}
-        silent = self.config.split is None and self.config.split_column is None
-        return silent and None not in hints and "train" in hints and len(hints) > 1
 
 
 @dataclass(slots=True)
@@ -87,44 +64,6 @@ class PreparedFile:
     def part_files(self, folder: Path, table: str) -> list[Path]:
         """The files of one table, in order of parts."""
         return [part_file(folder, table, index) for index in range(len(self.summary.part_records))]
-
-
-def resolve_sources(pipeline: Pipeline, base: Path) -> list[ResolvedSource]:
-    """Find the files of every source and decide how their rows become records.
-
-    Raises:
-        InputError: a path that names nothing readable, or rows whose shape cannot be told.
-    """
-    sources = []
-    for index, (name, config) in enumerate(zip(pipeline.source_names, pipeline.sources, strict=True)):
-        patterns = (config.path,) if isinstance(config.path, str) else config.path
-        files, warnings = discover(patterns, base=base, key=f"sources.{name}.path")
-        rows = _sample(files, config, pipeline)
-        shown = files[0].shown if len(files) == 1 else f"{files[0].shown} and {len(files) - 1} more"
-        mapping = detect(rows, config, shown=shown)
-        sources.append(ResolvedSource(index, name, config, tuple(files), mapping, tuple(warnings)))
-    return sources
-
-
-def _sample(files: Sequence[SourceFile], config: SourceConfig, pipeline: Pipeline) -> list[object]:
-    rows: list[object] = []
-    for file in files:
-        try:
-            for block in open_blocks(
-                file.path,
-                format=config.format,
-                source=config,
-                limits=pipeline.limits,
-                shown=file.shown,
-                block_bytes=1_000_000,
-            ):
-                rows.extend(block.parse().rows[:SAMPLE_ROWS])
-                if len(rows) >= SAMPLE_ROWS:
-                    return rows[:SAMPLE_ROWS]
-        except InputError:
-            if config.on_bad_file == "fail":
-                raise
-    return rows
 
 
 def prepare_files(

@@ -183,10 +183,10 @@ def _wrapped(
         sole = not lines_expected and (value is None or len(value) == 1)
         named = key in WRAPPER_KEYS or (place == 0 and sole and key not in TURN_KEYS)
         if bracket is not None and named and (value is None or _is_rows(value[key])):
-            first = next(_elements(text, bracket + 1), None)
-            if isinstance(first, dict | list):
+            opening = text[bracket + 1 :].lstrip(_WHITE)[:1]
+            if opening in ("{", "["):
                 begin = _bytes_before(text, bracket + 1)
-                return JsonLayout("wrapped", begin, key=key, keys_before=place, arrays=isinstance(first, list))
+                return JsonLayout("wrapped", begin, key=key, keys_before=place, arrays=opening == "[")
     return None
 
 

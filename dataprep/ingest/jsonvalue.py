@@ -2,7 +2,7 @@
 
 The standard library's parser with hooks: duplicate keys, lone surrogates and invalid UTF-8 are refused; NaN, the
 infinities and integers beyond 64 bits become text, since nothing downstream could store them; NULs are removed from
-keys and strings and counted. About a quarter of the fast parser's speed, for the few rows that need it.
+keys and strings and counted. About a seventh of the fast parser's speed, for the few rows that need it.
 """
 
 from __future__ import annotations

@@ -18,8 +18,10 @@ from typing import Any, Final
 
 import duckdb
 import orjson
+import pyarrow as pa
 import pyarrow.parquet as pq
 
+from dataprep.digests import utf8_buffers
 from dataprep.sqlfiles import read_sql
 from dataprep.store.files import exclusive_lock, file_digest, publish_folder, write_atomically
 from dataprep.store.layout import FORMAT_VERSION, Store
@@ -33,7 +35,8 @@ def version_id(con: duckdb.DuckDBPyConnection) -> str:
     """SHA-256 of a decided run's logical content, hex: tables `outcome`, `rows` and `ledger` of `con`."""
     hasher = sha256(f"dataprep version format {FORMAT_VERSION}\n".encode())
     for batch in con.sql(read_sql("steps/identity")).to_arrow_reader(_ID_BATCH):
-        hasher.update("".join(batch.column("line").to_pylist()).encode())
+        offsets, data = utf8_buffers(batch.column("line").cast(pa.string()))
+        hasher.update(data[offsets[0] : offsets[-1]])
     return hasher.hexdigest()
 
 

@@ -1,13 +1,23 @@
--- The logical content of a version as text lines in a fixed order: records, then verdicts. What an edit did is covered
--- by the two digests of its record.
+-- The logical content of a version as text lines in a fixed order: records, then verdicts. A record's line covers its
+-- text before and after cleaning by digests, and its edits by a sum over cleaners and counts: a sum, because sorting a
+-- line for every edit costs as much as all the rest.
+with edited as (
+    select row, sum(md5_number_lower(cleaner || ':' || len(edits))) as edit_sum
+    from edits
+    where error is null
+    group by row
+)
+
 select line || chr(10) as line
 from (
     select
         concat_ws(
-            chr(31), 'record', outcome.record_id, hex(rows.digest), hex(rows.content_digest), outcome.status, outcome.split
+            chr(31), 'record', outcome.record_id, hex(rows.digest), hex(rows.content_digest), outcome.status,
+            coalesce(outcome.split, '-'), coalesce(edited.edit_sum::varchar, '-')
         ) as line
     from outcome
     join rows using (row)
+    left join edited using (row)
     union all
     select
         concat_ws(
@@ -16,5 +26,6 @@ from (
             coalesce(similarity::varchar, '-'), coalesce(detail, '-')
         )
     from ledger
+    where action <> 'edit'
 )
 order by line

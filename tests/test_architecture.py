@@ -1,0 +1,216 @@
+"""The walls of the house: who may import whom, and what no module may hold."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from graphlib import TopologicalSorter
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PROGRAM = ("dataprep", "audit", "reports", "sql")
+"""Packages of the data side."""
+
+FOUNDATION = frozenset({"errors", "sqlfiles", "kernels", "config", "record"})
+"""What any room may use: errors, SQL files, compiled kernels, the rooms' configurations, the record."""
+
+ALLOWED: dict[str, frozenset[str]] = {
+    # The foundation knows nothing above it.
+    "errors": frozenset(),
+    "sqlfiles": frozenset(),
+    "digests": frozenset(),
+    "console": frozenset(),
+    "kernels": frozenset(),
+    "config": frozenset(),
+    "record": frozenset({"digests"}),
+    "events": frozenset({"errors"}),
+    # The rooms of the flow do not know each other; what one gives the next are batches and tables.
+    "ingest": FOUNDATION,
+    "clean": FOUNDATION | {"store"},  # store.tables: the layout of edits, which the ledger publishes
+    "signals": FOUNDATION,
+    "pairs": FOUNDATION,
+    "rules": FOUNDATION | {"pipeline"},  # pipeline.quoting: how a mistake quotes what the user wrote
+    "splits": FOUNDATION,
+    # The pipeline file looks at data to write itself, and knows the default rules. It prepares and decides nothing.
+    "pipeline": FOUNDATION | {"ingest", "rules"},
+    # The store writes and reads what was decided. It does not know how rows are read, cleaned or judged.
+    "store": FOUNDATION | {"console", "why"},  # why: `Version.why`, at its call only
+    # The flow: a part is one block through the rooms of batch steps, prepare fills the cache with them, decide is SQL.
+    "fingerprints": FOUNDATION | {"ingest", "clean", "signals"},
+    "parts": FOUNDATION | {"ingest", "clean", "signals", "pairs"},
+    "prepare": FOUNDATION | {"events", "fingerprints", "ingest", "parts", "pipeline", "signals", "store"},
+    "decide": FOUNDATION | {"pipeline", "prepare", "rules", "signals", "splits", "store"},
+    "flow": FOUNDATION | {"decide", "events", "pipeline", "prepare", "signals", "store"},
+    "planning": FOUNDATION | {"decide", "events", "flow", "pipeline", "prepare", "store"},
+    # Questions about what was published go through the store alone.
+    "export_shapes": FOUNDATION,
+    "export": FOUNDATION | {"export_shapes", "store"},
+    "show": FOUNDATION | {"console", "store"},
+    "why": FOUNDATION | {"clean", "store"},  # clean.edits: undoing edits to show the text as it was
+    "why_text": FOUNDATION | {"clean", "console", "why"},
+    # The two ways in: Python's and the command line's, which may use every function that Python users may.
+    "api": FOUNDATION | {"events", "flow", "pipeline", "planning", "store"},
+    "cli": FOUNDATION
+    | {"api", "console", "events", "export", "flow", "pipeline", "planning", "rules", "show", "store", "why", "why_text"},
+    "__main__": frozenset({"cli"}),
+    "dataprep": frozenset({"api"}),
+}
+"""For each room of `dataprep` the rooms that it may import."""
+
+
+class Import(NamedTuple):
+    importer: str
+    imported: str
+    at_call: bool
+    """Inside a function or for type checkers only, so not when the module is loaded."""
+
+
+@cache
+def modules(package: str) -> dict[str, Path]:
+    """Modules of a package by dotted name."""
+    found = {}
+    for path in sorted((ROOT / package).rglob("*.py")):
+        name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        found[name.removesuffix(".__init__")] = path
+    return found
+
+
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def imports(package: str) -> list[Import]:
+    """All imports of a package; `from a import b` is of a.b where that is a module."""
+    known = {name for each in (*PROGRAM, "trainer") for name in modules(each)}
+
+    def walk(importer: str, node: ast.AST, at_call: bool) -> Iterator[Import]:
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.Import):
+                yield from (Import(importer, alias.name, at_call) for alias in child.names)
+            elif isinstance(child, ast.ImportFrom):
+                assert not child.level, f"{importer}: relative import"
+                for alias in child.names:
+                    inner = f"{child.module}.{alias.name}"
+                    yield Import(importer, inner if inner in known else str(child.module), at_call)
+            else:
+                deferred = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+                typing_only = isinstance(child, ast.If) and "TYPE_CHECKING" in ast.dump(child.test)
+                yield from walk(importer, child, at_call or deferred or typing_only)
+
+    return [found for name, path in modules(package).items() for found in walk(name, tree(path), False)]
+
+
+def room(module: str) -> str:
+    """The room of a module of `dataprep`. Rooms' configurations stand apart: the pipeline file is made of them."""
+    parts = module.split(".")
+    if module == "dataprep.pipeline.base" or (len(parts) == 3 and parts[2] == "config"):
+        return "config"
+    return parts[1] if len(parts) > 1 else parts[0]
+
+
+def test_rooms_import_only_what_the_table_allows() -> None:
+    arrows = {
+        (room(found.importer), room(found.imported), f"{found.importer} imports {found.imported}")
+        for found in imports("dataprep")
+        if found.imported.split(".")[0] == "dataprep"
+    }
+    wrong = [words for inside, outside, words in arrows if inside != outside and outside not in ALLOWED[inside]]
+    assert not wrong, sorted(wrong)
+
+
+def test_the_table_has_every_room_and_allows_nothing_that_is_not_used() -> None:
+    arrows = {(room(found.importer), room(found.imported)) for found in imports("dataprep")}
+    assert ALLOWED.keys() == {room(name) for name in modules("dataprep")}
+    idle = [(inside, outside) for inside in ALLOWED for outside in ALLOWED[inside] - FOUNDATION]
+    assert not [arrow for arrow in idle if arrow not in arrows]
+
+
+def test_no_module_imports_itself_by_a_detour() -> None:
+    graph: dict[str, set[str]] = {}
+    for found in imports("dataprep"):
+        if not found.at_call and found.imported in modules("dataprep"):
+            graph.setdefault(found.importer, set()).add(found.imported)
+    for module, imported in graph.items():
+        imported.discard(module)
+    TopologicalSorter(graph).prepare()  # raises CycleError, which names the cycle
+
+
+@pytest.mark.parametrize("package", PROGRAM)
+def test_the_data_side_never_imports_what_trains(package: str) -> None:
+    heavy = {"torch", "transformers", "trl", "accelerate", "peft", "trainer", "datasets"}
+    assert not [found for found in imports(package) if found.imported.split(".")[0] in heavy]
+
+
+def test_dataprep_imports_none_of_the_rooms_that_read_versions() -> None:
+    later = {"audit", "reports", "trainer"}
+    assert not [found for found in imports("dataprep") if found.imported.split(".")[0] in later]
+
+
+def test_who_reads_versions_does_so_through_the_store() -> None:
+    allowed = {"store", "errors", "sqlfiles", "console", "record", "dataprep"}
+    found = [found for package in ("audit", "reports", "trainer") for found in imports(package)]
+    assert not [
+        each
+        for each in found
+        if each.imported.startswith("dataprep") and room(each.imported) not in allowed
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("package", [*PROGRAM, "trainer"])
+def test_modules_are_short(package: str) -> None:
+    lengths = {name: path.read_text(encoding="utf-8").count("\n") for name, path in modules(package).items()}
+    assert not {name: lines for name, lines in lengths.items() if lines > 450}
+
+
+@pytest.mark.parametrize("package", [*PROGRAM, "trainer", "bench"])
+def test_nothing_runs_text_as_code(package: str) -> None:
+    """No `eval`, `exec`, `compile`, pickle, unsafe YAML or shell."""
+    for name, path in modules(package).items():
+        for node in ast.walk(tree(path)):
+            if isinstance(node, ast.Call):
+                called = ast.unparse(node.func)
+                assert called not in ("eval", "exec", "compile", "os.system", "os.popen"), f"{name}:{node.lineno}"
+                assert called not in ("yaml.load", "yaml.unsafe_load", "yaml.full_load"), f"{name}:{node.lineno}"
+                keywords = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}
+                assert keywords.get("shell", "False") == "False", f"{name}:{node.lineno}"
+    serializers = {"pickle", "dill", "cloudpickle", "marshal", "shelve"}
+    assert not [found for found in imports(package) if found.imported.split(".")[0] in serializers]
+
+
+_STATEMENT = re.compile(r"\s*(with\s+\w+\s+as|select|insert|update|delete|create|copy|from)\s", re.IGNORECASE)
+_LONGEST_SQL = 6
+
+
+@pytest.mark.parametrize("package", ["dataprep", "audit", "reports", "trainer"])
+def test_sql_lives_in_files(package: str) -> None:
+    """A statement of more lines than fit a glance belongs into `sql/`, where it can be read and formatted as SQL."""
+    long = []
+    for name, path in modules(package).items():
+        for node in ast.walk(tree(path)):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and _STATEMENT.match(node.value):
+                lines = [line for line in node.value.splitlines() if line.strip()]
+                if len(lines) > _LONGEST_SQL and node.value.upper().count("SELECT"):
+                    long.append(f"{name}:{node.lineno} ({len(lines)} lines)")
+    assert not long
+
+
+def test_help_answers_without_the_engines() -> None:
+    program = (
+        "import sys; from dataprep.cli import main\n"
+        "sys.argv = ['dataprep', '--help']\n"
+        "try: main()\n"
+        "except SystemExit as finished: assert not finished.code\n"
+        "heavy = {'duckdb', 'numba', 'polars', 'pyarrow', 'numpy', 'scipy', 'pandas', 'ftfy'}\n"
+        "sys.exit(f'imported: {sorted(heavy & set(sys.modules))}' if heavy & set(sys.modules) else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "Usage" in done.stdout
