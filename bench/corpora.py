@@ -14,14 +14,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 SHARED = Path(os.environ.get("DATAPREP_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
+T0 = SHARED / "instructions" / "t0_train_50k.jsonl.gz"
 EXAMPLE = Path(__file__).parents[1] / "examples" / "assistant" / "data" / "t0_sample.jsonl"
 
 
 def t0_rows() -> Iterator[dict[str, str]]:
     """The rows of T0, or 55,185 rows drawn from the example's words."""
-    real = SHARED / "instructions" / "t0_train_50k.jsonl.gz"
-    if real.exists():
-        with gzip.open(real, "rt", encoding="utf-8", newline="\n") as handle:
+    if T0.exists():
+        with gzip.open(T0, "rt", encoding="utf-8", newline="\n") as handle:
             for line in handle:
                 yield json.loads(line)
         return

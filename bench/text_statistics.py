@@ -11,44 +11,23 @@ Python's `re.findall(r"\w+", text.lower())`, which only finds the words.
 from __future__ import annotations
 
 import argparse
-import gzip
+import itertools
 import json
-import os
-import random
 import re
+import sys
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable, Sequence
 
 import pyarrow as pa
 
+from bench.corpora import T0, t0_rows
 from dataprep import signals
 from dataprep.kernels import first_compile_pending
 from dataprep.record import TURNS_TYPE, Turns
 
-SHARED = Path(os.environ.get("DATAPREP_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
-T0 = SHARED / "instructions" / "t0_train_50k.jsonl.gz"
 RECORDS_A_BATCH = 4096
 PASSES = 3
 REQUIRED_MB_PER_S = {"without n-grams": 100.0, "with n-grams": 50.0}
-
-
-def read_pairs() -> Iterator[tuple[str, str]]:
-    """Prompts and completions: T0's, or prose of Zipf-distributed made-up words."""
-    if T0.exists():
-        with gzip.open(T0, "rt", encoding="utf-8") as file:
-            for line in file:
-                row = json.loads(line)
-                yield row["prompt"], row["completion"]
-    chance = random.Random(20240517)
-    letters = "etaoinshrdlucmfwypvbgkjqxz"
-    words = [
-        "".join(chance.choices(letters, range(26, 0, -1), k=1 + min(chance.randrange(12), 9))) for _ in range(20_000)
-    ]
-    weights = [1 / (rank + 2) for rank in range(len(words))]
-    while True:
-        prompt = chance.choices(words, weights, k=200)
-        yield ". ".join(" ".join(prompt[start : start + 14]) for start in range(0, 200, 14)) + ".", "yes"
 
 
 def make_batches(megabytes: int) -> list[pa.Array]:
@@ -56,7 +35,8 @@ def make_batches(megabytes: int) -> list[pa.Array]:
     batches = []
     rows: list[list[dict[str, str]]] = []
     n_bytes = 0
-    for prompt, completion in read_pairs():
+    for row in itertools.chain.from_iterable(t0_rows() for _ in itertools.count()):
+        prompt, completion = row["prompt"], row["completion"]
         rows.append([{"role": "user", "content": prompt}, {"role": "assistant", "content": completion}])
         n_bytes += len(prompt.encode()) + len(completion.encode())
         if len(rows) == RECORDS_A_BATCH or n_bytes >= megabytes * 1e6:
@@ -84,11 +64,11 @@ def words_in_python(batch: pa.Array) -> None:
         re.findall(r"\w+", content.lower())
 
 
-def main() -> int:
+def main(arguments: Sequence[str] = ()) -> int:
     parser = argparse.ArgumentParser(description="Speed of the text statistics on one core.")
     parser.add_argument("--megabytes", type=int, default=64)
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of lines")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     batches = make_batches(options.megabytes)
     megabytes = sum(int(Turns(batch).utf8()[0][-1]) for batch in batches) / 1e6
     pending = first_compile_pending()
@@ -111,7 +91,7 @@ def main() -> int:
         "without n-grams": megabytes / best_seconds(measured(*plain), batches),
         "with n-grams": megabytes / best_seconds(measured(*families), batches),
     }
-    text = T0.name if T0.exists() else "generated prose"
+    text = "T0" if T0.exists() else "generated prose"
     met = all(rates[name] >= required for name, required in REQUIRED_MB_PER_S.items())
     if options.json:
         print(json.dumps({"text": text, "megabytes": megabytes, "rates": rates, "met": met}))
@@ -127,4 +107,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(main(sys.argv[1:]))

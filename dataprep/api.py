@@ -68,7 +68,8 @@ def run(
 
     loaded = load_inputs(inputs, name=name, overrides=overrides)
     options = RunOptions(workers or _processors(), memory, block_bytes or DEFAULT_BLOCK_BYTES)
-    return run_pipeline(loaded, Store(store_root(store, loaded)), options, Reporter(on_event, cancel))
+    with loaded.locating():
+        return run_pipeline(loaded, Store(store_root(store, loaded)), options, Reporter(on_event, cancel))
 
 
 def plan(
@@ -91,7 +92,8 @@ def plan(
     from dataprep.store.layout import Store
 
     loaded = load_inputs(inputs, name=name, overrides=overrides)
-    return make_plan(loaded, Store(store_root(store, loaded)), sample_rows=sample_rows)
+    with loaded.locating():
+        return make_plan(loaded, Store(store_root(store, loaded)), sample_rows=sample_rows)
 
 
 def init(*data: PathLike, name: str | None = None) -> str:

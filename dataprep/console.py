@@ -61,13 +61,15 @@ def one_line(text: str) -> str:
 def cell(value: Any) -> str:
     """Any value as one line for a table. Nothing is shown for null, so that it differs from the text `null`.
 
-    >>> cell(0.30000000000000004), cell(None), cell([1, {"a": "x"}])
-    ('0.3', '', '[1, {"a": "x"}]')
+    Text of spaces alone is quoted: four removed spaces and one differ, and both would look like nothing.
+
+    >>> cell(0.30000000000000004), cell(None), cell([1, {"a": "x"}]), cell("  ")
+    ('0.3', '', '[1, {"a": "x"}]', '"  "')
     """
     if value is None:
         return ""
     if isinstance(value, str):
-        return one_line(value)
+        return f'"{value}"' if value.strip(" ") == "" != value else one_line(value)
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
@@ -88,6 +90,27 @@ def plain(value: Any) -> Any:
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
+
+
+def counted(count: int, thing: str) -> str:
+    """A count with its word.
+
+    >>> counted(1, "record"), counted(2_500, "record")
+    ('1 record', '2,500 records')
+    """
+    return f"{count:,} {thing}{'' if count == 1 else 's'}"
+
+
+def file_size(size: int) -> str:
+    """Bytes in the unit that gives one to three figures before the point.
+
+    >>> file_size(812), file_size(49_000), file_size(15_535_049)
+    ('812 bytes', '49.0 kB', '15.5 MB')
+    """
+    for power, unit in ((3, "GB"), (2, "MB"), (1, "kB")):
+        if size >= 1_000**power:
+            return f"{size / 1_000**power:,.1f} {unit}"
+    return counted(size, "byte")
 
 
 def width_of(text: str) -> int:

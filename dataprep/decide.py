@@ -203,6 +203,13 @@ def _settle_ids(con: duckdb.DuckDBPyConnection, pipeline: Pipeline) -> None:
             'id ' || record_id || ' is taken' from repeated_ids where place > 1
         """
     )
+    taken = con.sql("select record_id from ids group by record_id having count(*) > 1 order by record_id").fetchall()
+    if taken:
+        raise InputError(
+            f"the id {taken[0][0]!r}, made by a suffix, is the id of another row",
+            key="sources.id",
+            hint="name a column that is unique",
+        )
 
 
 def _apply_rules(con: duckdb.DuckDBPyConnection, rules: Sequence[CompiledRule]) -> None:

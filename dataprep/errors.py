@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from dataprep.console import one_line
+
 
 class DataprepError(Exception):
     """An expected failure: what went wrong, where, and what to do next.
@@ -48,12 +50,13 @@ class DataprepError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
-        place = self.file or ""
+        place = one_line(self.file or "")
         if self.line is not None:
             place += f" line {self.line}" if place else f"line {self.line}"
-        parts = [part for part in (place, self.key, self.record_id and f"record {self.record_id}", self.step) if part]
+        names = (self.key, self.record_id and f"record {self.record_id}", self.step)
+        parts = [part for part in (place, *(one_line(name) for name in names if name)) if part]
         text = f"{', '.join(parts)}: {self.message}" if parts else self.message
-        return f"{text}\n  next: {self.hint}" if self.hint else text
+        return f"{text}\n  next: {one_line(self.hint)}" if self.hint else text
 
 
 class InputError(DataprepError):

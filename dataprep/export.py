@@ -25,6 +25,10 @@ from dataprep.store.reading import Version
 
 FileFormat = Literal["parquet", "jsonl", "csv"]
 FORMATS: Final = ("parquet", "jsonl", "csv")
+_OTHER_FORMATS: Final = frozenset(
+    (".arrow", ".db", ".duckdb", ".feather", ".gz", ".json", ".ndjson", ".tsv", ".txt", ".xls", ".xlsx", ".zip", ".zst")
+)
+"""Endings of files that nobody means as a folder's name."""
 
 _BATCH: Final = 5_000
 """Records turned at a time; a long conversation becomes many examples."""
@@ -68,6 +72,9 @@ def export(
         MachineError: the files cannot be written.
     """
     single = out.suffix[1:] in FORMATS
+    if out.suffix.lower() in _OTHER_FORMATS and not out.is_dir():
+        hint = "name a folder, or a file ending in .parquet, .jsonl or .csv"
+        raise InputError(f"{out.suffix} files are not written", file=str(out), hint=hint)
     chosen_format = _format(out, file_format, single=single)
     shape: str = version.manifest["shape"]
     target = cast("Target", shape) if to == "auto" else to

@@ -23,12 +23,13 @@ import polars as pl
 import pyarrow as pa
 
 from dataprep.decide import Decision, check_promises, decide
-from dataprep.errors import Cancelled, DataprepError, InputError
+from dataprep.errors import Cancelled, DataprepError, InputError, RefusedError
 from dataprep.events import Reporter
 from dataprep.pipeline.load import LoadedPipeline
 from dataprep.pipeline.resolve import effective_rules, resolve
-from dataprep.prepare import PreparedFile, ResolvedSource, check_reject_budgets, prepare_files, resolve_sources
+from dataprep.prepare import PreparedFile, check_any_record, check_reject_budgets, prepare_files
 from dataprep.signals import families, signal_columns
+from dataprep.sources import ResolvedSource, resolve_sources
 from dataprep.sqlfiles import read_sql
 from dataprep.store.card import dataset_card
 from dataprep.store.catalog import rebuild
@@ -90,16 +91,18 @@ def run_pipeline(loaded: LoadedPipeline, store: Store, options: RunOptions, repo
                 result = _run(loaded, store, options, reporter, record)
         except (Cancelled, KeyboardInterrupt):
             record.finish(store, "interrupted", exit_code=130, message="interrupted")
+            reporter.stopped("interrupted", exit_code=130, hint=None)
             raise
         except DataprepError as error:
             stopped = error.exit_code == 1
             record.finish(store, "stopped" if stopped else "failed", exit_code=error.exit_code, message=str(error))
             if stopped:
                 rebuild(store)
-            reporter.stopped(error.message)
+            reporter.stopped(error.message, exit_code=error.exit_code, hint=error.hint)
             raise
         except BaseException as error:
             record.finish(store, "failed", exit_code=70, message=f"{type(error).__name__}: {error}")
+            reporter.stopped(f"a bug: {type(error).__name__}", exit_code=70, hint=None)
             raise
     return result
 
@@ -125,13 +128,19 @@ def _run(loaded: LoadedPipeline, store: Store, options: RunOptions, reporter: Re
         rejects = load_rejects(con, prepared)
         try:
             check_reject_budgets(prepared, pipeline)
+            check_any_record(prepared)
         except DataprepError:
-            keep_stopped_tables(con, store, record.run_id)
+            keep_rejects(con, store, record.run_id)
             raise
         reporter.step("decide", "rules, duplicates, splits")
         decision = decide(con, pipeline, effective_rules(pipeline), prepared)
         check_promises(con, record.counts["rows"], rejects)
         con.execute(f"create table funnel as {read_sql('steps/funnel')}", {"rows": record.counts["rows"]})
+        try:
+            check_anything_kept(con)
+        except DataprepError:
+            write_tables(con, pipeline.output, store.run(record.run_id) / "tables")
+            raise
 
         reporter.step("stage", "writing the version")
         identity = version_id(con)
@@ -163,7 +172,14 @@ def _run(loaded: LoadedPipeline, store: Store, options: RunOptions, reporter: Re
         seconds=dict(reporter.step_seconds),
     )
     reporter.finished(
-        f"{pipeline.name}@{number} {'is unchanged' if not new else 'published'}", version_id=identity, number=number
+        f"{pipeline.name}@{number} {'is unchanged' if not new else 'published'}",
+        dataset=result.dataset,
+        version_id=result.version_id,
+        number=result.number,
+        unchanged=result.unchanged,
+        path=str(result.path),
+        counts=result.counts,
+        notes=list(result.notes),
     )
     return result
 
@@ -299,8 +315,27 @@ def load_rejects(con: duckdb.DuckDBPyConnection, prepared: Sequence[PreparedFile
     return int(con.sql("select count(*) from rejects").fetchall()[0][0])
 
 
-def keep_stopped_tables(con: duckdb.DuckDBPyConnection, store: Store, run_id: str) -> None:
-    """Leave what a stopped run found where SQL finds it: its rejects."""
+def check_anything_kept(con: duckdb.DuckDBPyConnection) -> None:
+    """Stop the run where no record is left: an empty version would only break whoever reads `latest` next.
+
+    Raises:
+        RefusedError: with the rules that took most.
+    """
+    if con.sql("select count(*) from outcome where status = 'kept'").fetchall()[0][0]:
+        return
+    took = con.sql(
+        "select step || '.' || rule as taker, count(*) as records from outcome group by taker "
+        "order by records desc, taker limit 3"
+    ).fetchall()
+    raise RefusedError(
+        f"no record is left to publish; taken by {', '.join(f'{rule} {records}' for rule, records in took)}",
+        step="decide",
+        hint='see why with `dataprep sql "from ledger"`, then change the rules',
+    )
+
+
+def keep_rejects(con: duckdb.DuckDBPyConnection, store: Store, run_id: str) -> None:
+    """Leave the rejects of a run that stops before deciding where SQL finds them."""
     folder = store.run(run_id) / "tables" / "rejects"
     folder.mkdir(parents=True, exist_ok=True)
     con.sql("select * from rejects order by source, path, line").write_parquet(str(folder / "rejects-00000.parquet"))

@@ -17,18 +17,21 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dataprep.decide import check_promises, decide
+from dataprep.decide import Decision, check_promises, decide
 from dataprep.events import Reporter
 from dataprep.flow import load_rejects
 from dataprep.pipeline.load import LoadedPipeline
 from dataprep.pipeline.resolve import effective_rules
-from dataprep.prepare import PreparedFile, pending_steps, prepare_files, resolve_sources
+from dataprep.prepare import PreparedFile, check_any_record, pending_steps, prepare_files
 from dataprep.record import ROLES, Turns
+from dataprep.sources import resolve_sources
 from dataprep.sqlfiles import read_sql
 from dataprep.store.layout import Store
 
 _SAMPLE_BLOCK_BYTES = 250_000
 _EXAMPLE_CHARACTERS = 100
+_NEAR_SHARE = 0.1
+"""Share of the threshold within which a value counts as near; as in the query `near_misses`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,9 @@ class PlannedRule:
     took: int
     """Records of the sample that it decided."""
     example: str | None = None
+    near_misses: int = 0
+    """Records of the sample that it did not meet, with a value within 10 % of the threshold: what a slightly other
+    threshold would change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +99,7 @@ def make_plan(loaded: LoadedPipeline, store: Store, *, sample_rows: int) -> Plan
             block_bytes=_SAMPLE_BLOCK_BYTES,
             sample_rows=sample_rows,
         )
+        check_any_record(prepared)
         with duckdb.connect(config={"threads": 1}) as con:
             rejects = load_rejects(con, prepared)
             decision = decide(con, pipeline, effective_rules(pipeline), prepared)
@@ -102,8 +109,16 @@ def make_plan(loaded: LoadedPipeline, store: Store, *, sample_rows: int) -> Plan
             funnel = con.sql("select * from funnel order by position").pl()
             counts = _firings(con)
             examples = _examples(con, prepared)
+            misses = _near_misses(con, decision)
     rules = tuple(
-        PlannedRule(rule.name, rule.action, rule.describe(), *counts.get(rule.name, (0, 0)), examples.get(rule.name))
+        PlannedRule(
+            rule.name,
+            rule.action,
+            rule.describe(),
+            *counts.get(rule.name, (0, 0)),
+            examples.get(rule.name),
+            misses.get(rule.name, 0),
+        )
         for rule in decision.rules
     ) + tuple(
         PlannedRule(name, row["action"], f"{name}: {_BUILT_IN_WORDS.get(name, '')}", *counts[name], examples.get(name))
@@ -161,6 +176,18 @@ def _firings(con: duckdb.DuckDBPyConnection) -> dict[str, tuple[int, int]]:
     fired = con.sql("select rule, count(*) from verdicts group by rule").fetchall()
     took = dict(con.sql("select rule, count(*) from fate group by rule").fetchall())
     return {rule: (count, took.get(rule, 0)) for rule, count in fired}
+
+
+def _near_misses(con: duckdb.DuckDBPyConnection, decision: Decision) -> dict[str, int]:
+    """By rule, the records that it did not meet but whose value is nearly its threshold."""
+    misses: dict[str, int] = {}
+    for rule in decision.rules:
+        near = rule.near_miss_sql(_NEAR_SHARE)
+        if near is not None:
+            condition, parameters = near
+            found = con.execute(f"select count(*) from facts as t where {condition}", parameters).fetchall()
+            misses[rule.name] = found[0][0]
+    return misses
 
 
 def _examples(con: duckdb.DuckDBPyConnection, prepared: list[PreparedFile]) -> dict[str, str]:

@@ -21,12 +21,11 @@ import pyarrow.parquet as pq
 
 from dataprep.errors import InputError, RefusedError
 from dataprep.events import Reporter
-from dataprep.fingerprints import keys_fingerprint, measure_fingerprint, prepare_fingerprint
-from dataprep.ingest.config import SourceConfig
-from dataprep.ingest.discover import SourceFile, discover
+from dataprep.fingerprints import fingerprint, keys_fingerprint, measure_fingerprint, prepare_fingerprint
+from dataprep.ingest.bytestream import open_regular
+from dataprep.ingest.discover import SourceFile
 from dataprep.ingest.formats import open_blocks
-from dataprep.ingest.rows import Block, reject_row
-from dataprep.ingest.shapes import Mapping, detect
+from dataprep.ingest.rows import RAW_LIMIT, Block, Reject
 from dataprep.parts import (
     PartSettings,
     PartSummary,
@@ -38,7 +37,8 @@ from dataprep.parts import (
 )
 from dataprep.pipeline.models import Pipeline
 from dataprep.signals import families
-from dataprep.store.files import file_digest
+from dataprep.sources import ResolvedSource
+from dataprep.store.files import file_digest, take_place
 from dataprep.store.layout import Store
 
 DONE = "done.json"
@@ -98,11 +98,10 @@ def prepare_files(
                 if left is not None and left <= 0:
                     break
                 job = _FileJob(source, file, pipeline, store, block_bytes, left)
-                for summary in job.run(pool, workers, reporter):
+                for position, summary in job.run(pool, workers, reporter):
                     rows += summary.rows
                     left = None if left is None else left - summary.rows
-                    position = done + min(file.size, int(job.fraction * file.size))
-                    reporter.progress(position, total, rows)
+                    reporter.progress(done + min(position, file.size), total, rows)
                 done += file.size
                 prepared.append(job.result)
                 reporter.progress(done, total, rows)
@@ -128,15 +127,30 @@ def check_reject_budgets(prepared: Sequence[PreparedFile], pipeline: Pipeline) -
         rejects = sum(item.summary.rejects for item in items)
         allowed = max(int(budget.share * rows), budget.rows)
         if rejects > allowed:
-            reasons = sum((item.summary.reasons for item in items), start=PartSummary().reasons)
-            shown = ", ".join(f"{reason} {count}" for reason, count in reasons.most_common(3))
             raise RefusedError(
-                f"{rejects} of {rows} rows of source {items[0].source.name!r} were rejected ({shown}); "
+                f"{rejects} of {rows} rows of source {items[0].source.name!r} were rejected ({_commonest(items)}); "
                 f"the budget is {allowed}",
                 step="ingest",
                 key="limits.rejects",
                 hint='see them with `dataprep sql "from rejects"`, then mend the file or raise limits.rejects',
             )
+
+
+def check_any_record(prepared: Sequence[PreparedFile]) -> None:
+    """Stop the run where every row was rejected, whatever the budget: there is nothing to make a version of."""
+    rejects = sum(item.summary.rejects for item in prepared)
+    if not any(item.summary.records for item in prepared):
+        raise RefusedError(
+            f"no row became a record: all {rejects} were rejected ({_commonest(prepared)})",
+            step="ingest",
+            hint='see them with `dataprep sql "from rejects"`, then mend the files',
+        )
+
+
+def _commonest(items: Sequence[PreparedFile]) -> str:
+    """The commonest reasons of rejects, with their counts."""
+    reasons = sum((item.summary.reasons for item in items), start=PartSummary().reasons)
+    return ", ".join(f"{reason} {count}" for reason, count in reasons.most_common(3))
 
 
 class _FileJob:
@@ -154,8 +168,13 @@ class _FileJob:
         self._pipeline = pipeline
         self._block_bytes = block_bytes
         self._sample_rows = sample_rows
-        self.fraction = 0.0
-        sha256 = file_digest(file.path)
+        self._unreadable: InputError | None = None
+        sha256 = ""
+        try:
+            sha256 = file_digest(file.path)
+        except OSError as error:
+            message = f"the file cannot be read (any more): {error.strerror}"
+            self._unreadable = InputError(message, file=file.shown, hint="check the file, then run again")
         split_hint = file.split_hint if source.use_split_hints else None
         self._settings = PartSettings(
             source_name=source.name,
@@ -190,39 +209,70 @@ class _FileJob:
     @property
     def is_pending(self) -> bool:
         """Whether anything must be computed for this file."""
-        folders = (self.result.prepare, self.result.keys, *self.result.measures.values())
-        return not all((folder / DONE).exists() for folder in folders)
+        return len(self._finished()) < len(self._outputs())
 
-    def run(self, pool: ThreadPoolExecutor, workers: int, reporter: Reporter) -> Iterator[PartSummary]:
-        """Make what is missing; yields each part's counts as it is done."""
-        result = self.result
-        outputs = {"prepare": result.prepare, "keys": result.keys, **result.measures}
-        missing = {name: folder for name, folder in outputs.items() if not (folder / DONE).exists()}
-        result.reused = sorted(outputs.keys() - missing.keys())
-        if "prepare" not in missing:
-            result.summary = PartSummary.from_json(orjson.loads((result.prepare / DONE).read_bytes()))
-        if not missing:
-            yield result.summary
+    def run(self, pool: ThreadPoolExecutor, workers: int, reporter: Reporter) -> Iterator[tuple[int, PartSummary]]:
+        """Make what is missing; yields, as parts are done, the stored bytes of the file up to there and their counts.
+
+        Raises:
+            InputError: the file cannot be read, unless its source says `on_bad_file: quarantine`.
+        """
+        try:
+            if self._unreadable is not None:
+                raise self._unreadable
+            yield from self._make_missing(pool, workers, reporter)
+        except InputError as error:
+            if self.result.source.config.on_bad_file == "fail":
+                raise
+            yield self.result.file.size, self._quarantine(error)
+
+    def _outputs(self) -> dict[str, Path]:
+        """Where each step's parts belong; `prepare` first, because the others follow its cuts."""
+        return {"prepare": self.result.prepare, "keys": self.result.keys, **self.result.measures}
+
+    def _finished(self) -> dict[str, PartSummary]:
+        """The steps that are in the cache, with their counts.
+
+        One that was cut in other places than `prepare` (whose folder somebody deleted, say) does not count: their rows
+        would not stand side by side. `prepare` is looked at last: whoever makes parts publishes it first.
+        """
+        found = {}
+        for name, folder in reversed(self._outputs().items()):
+            if (marker := folder / DONE).exists():
+                found[name] = PartSummary.from_json(orjson.loads(marker.read_bytes()))
+        prepared = found.get("prepare")
+        cuts = None if prepared is None else prepared.part_records
+        return {name: summary for name, summary in found.items() if summary.part_records == cuts}
+
+    def _make_missing(
+        self, pool: ThreadPoolExecutor, workers: int, reporter: Reporter
+    ) -> Iterator[tuple[int, PartSummary]]:
+        result, outputs, finished = self.result, self._outputs(), self._finished()
+        result.reused = sorted(finished)
+        if "prepare" in finished:
+            result.summary = finished["prepare"]
+        if len(finished) == len(outputs):
+            yield result.file.size, result.summary
             return
-        made = {name: _temporary(folder) for name, folder in missing.items()}
+        made = {name: _temporary(folder) for name, folder in outputs.items() if name not in finished}
         try:
             tasks = self._from_blocks(pool, made) if "prepare" in made else self._from_cache(pool, made)
             summary = PartSummary()
-            for part in _in_order(tasks, 2 * workers, reporter):
+            for position, part in _in_order(tasks, 2 * workers, reporter):
                 summary.add(part)
-                yield part
+                yield position, part
             self._check_unchanged()
             self._check_columns(summary)
-            self._publish(made, missing, summary)
-        except InputError as error:
-            if result.source.config.on_bad_file == "fail":
-                raise
-            yield self._quarantine(made, missing, error)
+            agreed = self._publish(made, summary if "prepare" in made else result.summary)
         finally:
             for folder in made.values():
                 shutil.rmtree(folder, ignore_errors=True)
+        if not agreed:
+            yield from self._make_missing(pool, workers, reporter)
 
-    def _from_blocks(self, pool: ThreadPoolExecutor, made: dict[str, Path]) -> Iterator[Future[PartSummary]]:
+    def _from_blocks(
+        self, pool: ThreadPoolExecutor, made: dict[str, Path]
+    ) -> Iterator[tuple[int, Future[PartSummary]]]:
         file, config = self.result.file, self.result.source.config
         blocks = open_blocks(
             file.path,
@@ -233,9 +283,8 @@ class _FileJob:
             shown=file.shown,
         )
         for index, block in enumerate(blocks):
-            self.fraction = getattr(block, "fraction", 0.0)
             task = pool.submit(self._make_part, block, made, index)
-            yield task
+            yield blocks.position, task
             if self._sample_rows is not None:
                 self._sample_rows -= task.result().rows
                 if self._sample_rows <= 0:
@@ -250,9 +299,11 @@ class _FileJob:
             measure_part(batch, self._settings.clean, measures, index)
         return summary
 
-    def _from_cache(self, pool: ThreadPoolExecutor, made: dict[str, Path]) -> Iterator[Future[PartSummary]]:
-        for index, records in enumerate(self.result.summary.part_records):
-            yield pool.submit(self._derive_part, made, index, records)
+    def _from_cache(self, pool: ThreadPoolExecutor, made: dict[str, Path]) -> Iterator[tuple[int, Future[PartSummary]]]:
+        cuts = self.result.summary.part_records
+        for index, records in enumerate(cuts):
+            position = self.result.file.size * (index + 1) // len(cuts)
+            yield position, pool.submit(self._derive_part, made, index, records)
 
     def _derive_part(self, made: dict[str, Path], index: int, records: int) -> PartSummary:
         table = pq.read_table(part_file(self.result.prepare, "records", index)).combine_chunks()
@@ -291,45 +342,75 @@ class _FileJob:
                 hint="put files with other columns into a source of their own, or set `columns:`",
             )
 
-    def _publish(self, made: dict[str, Path], missing: dict[str, Path], summary: PartSummary) -> None:
-        if "prepare" in made:
-            self.result.summary = summary
-        marker = orjson.dumps(self.result.summary.to_json())
+    def _publish(self, made: dict[str, Path], summary: PartSummary) -> bool:
+        """Give finished parts their place in the cache; False where another run was first with parts cut elsewhere.
+
+        Two runs may prepare one file at the same time. The first keeps its place; the other goes on with what is there,
+        and makes what follows `prepare` anew unless its own parts have the same cuts.
+        """
+        marker = orjson.dumps(summary.to_json())
+        outputs = self._outputs()
         for name, folder in made.items():
             (folder / DONE).write_bytes(marker)
-            missing[name].parent.mkdir(parents=True, exist_ok=True)
-            if not missing[name].exists():
-                folder.rename(missing[name])
+            if take_place(folder, outputs[name]):
+                continue
+            there = PartSummary.from_json(orjson.loads((outputs[name] / DONE).read_bytes()))
+            if there.part_records == summary.part_records:
+                continue
+            if name == "prepare":
+                return False
+            shutil.rmtree(outputs[name])  # left over from parts that are no longer there
+            take_place(folder, outputs[name])
+        self.result.summary = summary
+        return True
 
-    def _quarantine(self, made: dict[str, Path], missing: dict[str, Path], error: InputError) -> PartSummary:
-        """Set the whole file aside as one reject, in place of whatever parts were made."""
-        for name in made:
-            made[name] = _temporary(missing[name])
-        reject = reject_row(0, None, "bad_file", error.message, b"")
-        summary = PartSummary(rows=1, rejects=1)
-        summary.reasons[reject.reason] += 1
-        write_rejects([reject], made["prepare"], 0)
-        self._publish(made, missing, summary)
-        return summary
+    def _quarantine(self, error: InputError) -> PartSummary:
+        """Set the whole file aside as one reject, in place of whatever parts were made.
+
+        It has a place of its own in the cache: a source that does not quarantine must not find it.
+        """
+        result = self.result
+        name = fingerprint("quarantine", result.prepare.name, result.sha256, error.message)
+        try:
+            with open_regular(result.file.path, result.file.shown) as file:
+                head = file.read(RAW_LIMIT) or b""
+        except (InputError, OSError):
+            head = b""
+        reject = Reject(0, 0, "bad_file", error.message, head, result.file.size, result.sha256)
+        result.prepare = result.prepare.parent.parent / "quarantine" / name
+        result.summary = PartSummary(rows=1, rejects=1)
+        result.summary.reasons[reject.reason] += 1
+        folder = _temporary(result.prepare)
+        write_rejects([reject], folder, 0)
+        if not take_place(folder, result.prepare):
+            shutil.rmtree(folder)
+        return result.summary
 
 
-def _in_order(tasks: Iterator[Future[PartSummary]], limit: int, reporter: Reporter) -> Iterator[PartSummary]:
+def _in_order(
+    tasks: Iterator[tuple[int, Future[PartSummary]]], limit: int, reporter: Reporter
+) -> Iterator[tuple[int, PartSummary]]:
     """Results in order, with at most `limit` tasks under way, so that memory stays bounded."""
-    pending: deque[Future[PartSummary]] = deque()
+    pending: deque[tuple[int, Future[PartSummary]]] = deque()
     try:
         for task in tasks:
             pending.append(task)
             if len(pending) >= limit:
-                yield pending.popleft().result()
+                yield _result(pending.popleft())
             reporter.checkpoint()
         while pending:
-            yield pending.popleft().result()
+            yield _result(pending.popleft())
     finally:
-        for task in pending:
-            task.cancel()
-        for task in pending:
-            if not task.cancelled():
-                task.exception()
+        for _, future in pending:
+            future.cancel()
+        for _, future in pending:
+            if not future.cancelled():
+                future.exception()
+
+
+def _result(task: tuple[int, Future[PartSummary]]) -> tuple[int, PartSummary]:
+    position, future = task
+    return position, future.result()
 
 
 def _temporary(folder: Path) -> Path:

@@ -101,7 +101,7 @@ def headline(row: dict[str, Any]) -> str:
         parts.append(f"label {one_line(row['label'])}")
     if row.get("path") is not None:
         parts.append(f"{one_line(row['path'])}:{row['line']}")
-    shown = (name for name in row if name.startswith("meta_") and row[name] is not None)
+    shown = (name for name in row if name.startswith("meta_") and row[name] not in (None, ""))
     parts += [f"{one_line(name.removeprefix('meta_'))}={one_line(str(row[name]))[:60]}" for name in shown]
     return " · ".join(parts)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -11,12 +11,13 @@ from dataprep.errors import InputError
 from dataprep.ingest.config import SourceConfig
 from dataprep.ingest.discover import SourceFile, discover
 from dataprep.ingest.formats import open_blocks
-from dataprep.ingest.shapes import Mapping, detect
+from dataprep.ingest.shapes import Mapping as ShapeMapping
+from dataprep.ingest.shapes import Schema, detect
 from dataprep.pipeline.models import Pipeline
 
 _SAMPLE_ROWS: Final = 1_000
 _SAMPLE_BLOCK_BYTES: Final = 1_000_000
-_NO_ROWS: Final = Mapping("text", {"text": "text"})
+_NO_ROWS: Final = ShapeMapping("text", {"text": "text"})
 """Stands in for the mapping of a source without rows: nothing will ever be read by it."""
 
 
@@ -28,7 +29,7 @@ class ResolvedSource:
     name: str
     config: SourceConfig
     files: tuple[SourceFile, ...]
-    mapping: Mapping
+    mapping: ShapeMapping
     warnings: tuple[str, ...] = ()
 
     @property
@@ -52,16 +53,25 @@ def resolve_sources(pipeline: Pipeline, base: Path) -> list[ResolvedSource]:
     for index, (name, config) in enumerate(zip(pipeline.source_names, pipeline.sources, strict=True)):
         patterns = (config.path,) if isinstance(config.path, str) else config.path
         files, warnings = discover(patterns, base=base, key=f"sources.{name}.path")
-        rows = _sample(files, config, pipeline)
+        sample = _sample(files, config, pipeline)
+        rows = [row for some in sample.values() for row in some]
         shown = files[0].shown if len(files) == 1 else f"{files[0].shown} and {len(files) - 1} more"
-        mapping = detect(rows, config, shown=shown) if rows else _NO_ROWS
+        try:
+            mapping = detect(rows, config, shown=shown) if rows else _NO_ROWS
+        except InputError as found:
+            error = _disagreement(sample, config) or found
+            error.key = f"sources.{name}.{error.key}" if error.key else f"sources.{name}"
+            raise error from None
         sources.append(ResolvedSource(index, name, config, tuple(files), mapping, tuple(warnings)))
     return sources
 
 
-def _sample(files: Sequence[SourceFile], config: SourceConfig, pipeline: Pipeline) -> list[object]:
-    rows: list[object] = []
+def _sample(files: Sequence[SourceFile], config: SourceConfig, pipeline: Pipeline) -> dict[str, list[object]]:
+    """The first rows of a source, by the file they are from."""
+    sample: dict[str, list[object]] = {}
+    left = _SAMPLE_ROWS
     for file in files:
+        rows = sample.setdefault(file.shown, [])
         try:
             for block in open_blocks(
                 file.path,
@@ -71,10 +81,34 @@ def _sample(files: Sequence[SourceFile], config: SourceConfig, pipeline: Pipelin
                 shown=file.shown,
                 block_bytes=_SAMPLE_BLOCK_BYTES,
             ):
-                rows.extend(block.parse().rows[:_SAMPLE_ROWS])
-                if len(rows) >= _SAMPLE_ROWS:
-                    return rows[:_SAMPLE_ROWS]
+                some = block.parse().rows[:left]
+                rows.extend(some)
+                left -= len(some)
+                if left <= 0:
+                    return sample
         except InputError:
             if config.on_bad_file == "fail":
                 raise
-    return rows
+    return sample
+
+
+def _disagreement(sample: Mapping[str, Sequence[object]], config: SourceConfig) -> InputError | None:
+    """What to say where each file has a shape and their rows together have none; None where that is not the cause."""
+    found: dict[str, str] = {}
+    for shown, rows in sample.items():
+        if rows:
+            try:
+                mapping = detect(rows, config, shown=shown)
+            except InputError:
+                return None
+            found.setdefault(mapping.shape, shown)
+    if len(found) < 2:
+        return None
+    schemas = "; ".join(
+        f"{shown} is {shape} (columns {Schema.of(sample[shown]).describe()})" for shape, shown in found.items()
+    )
+    return InputError(
+        f"the files of one source have different shapes: {schemas}",
+        file=list(found.values())[1],
+        hint="put files of one shape into a source of their own, or set `shape:` and `columns:`",
+    )

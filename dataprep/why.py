@@ -29,6 +29,11 @@ MAX_MATCHES: Final = 20
 _MIN_PREFIX: Final = 4
 _FILE_LINE: Final = re.compile(r"(?s)(.+):([0-9]{1,18})")
 _SNIPPET: Final = 80
+_NO_SUCH_PLACE: Final = (
+    "a record's line is its first; "
+    'files and lines: dataprep sql "select path, min(line), max(line) from records group by path"'
+)
+_NO_SUCH_TEXT: Final = "text is searched as it is after cleaning; for a condition: dataprep show NAME --where …"
 
 _BY_ID: Final = "SELECT record_id FROM records WHERE record_id = $what LIMIT $limit"
 _BY_PREFIX: Final = "SELECT record_id FROM records WHERE starts_with(record_id, $what) ORDER BY row LIMIT $limit"
@@ -183,7 +188,7 @@ def why(store: Store, what: str, data: str | None = None) -> Answer:
     where = f" in {data}" if data is not None else ""
     raise InputError(
         f"no record or rejected row{where} has this id, place or text: {what[:_SNIPPET]!r}",
-        hint="text is searched as it is after cleaning; to look for a condition: dataprep show NAME --where …",
+        hint=_NO_SUCH_PLACE if _FILE_LINE.fullmatch(what) else _NO_SUCH_TEXT,
     )
 
 

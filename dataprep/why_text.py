@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from itertools import zip_longest
+from typing import Any, Final
 
 from dataprep.clean.edits import DiffOp
-from dataprep.console import cell, one_line, table, wrap
+from dataprep.console import cell, counted, one_line, table, wrap
 from dataprep.why import MAX_MATCHES, Answer, Change, Matches, Partner, RejectedRow, Story, TurnText, Verdict
 
 _CONTEXT: Final = 40
 """Characters of unchanged text that are shown beside a change."""
+_OWN_ID: Final = 32
+_SHORT_ID: Final = 12
 _SHOWN_RAW: Final = 2_000
 """Bytes of a rejected row that are shown; `--json` has all that was kept."""
 
@@ -60,8 +63,7 @@ def _story(story: Story, width: int) -> list[str]:
     if story.partner is not None:
         lines += _section("stands in for it", _partner(story.partner, width))
     lines += _section("stands in for", [f"  {one_line(record_id)}" for record_id in story.copies])
-    signals = [(name, value) for name, value in story.signals.items() if value is not None]
-    lines += _section("signals", [f"  {line}" for line in table(["signal", "value"], signals, width=width - 2)])
+    lines += _section("signals", _signals(story.signals, width))
     meta = list(story.meta.items())
     return lines + _section("other columns", [f"  {one_line(name)}: {cell(value)}" for name, value in meta])
 
@@ -85,7 +87,7 @@ def _turns(turns: list[TurnText] | None, width: int) -> list[str]:
 def _changes(changes: list[Change], width: int) -> list[str]:
     lines: list[str] = []
     for change in changes:
-        lines.append(f"  {one_line(change.cleaner)}, turn {change.turn + 1}, {change.edits} edits")
+        lines.append(f"  {one_line(change.cleaner)}, turn {change.turn + 1}, {counted(change.edits, 'edit')}")
         lines += wrap(word_difference(change.diff), width, "    ")
     return lines
 
@@ -119,6 +121,16 @@ def _partner(partner: Partner, width: int) -> list[str]:
     return lines + _turns(partner.turns, width)
 
 
+def _signals(signals: Mapping[str, Any], width: int) -> list[str]:
+    """Two signals a line: thirty lines of numbers would push the story off the screen."""
+    known = [(name, value) for name, value in signals.items() if value is not None]
+    half = (len(known) + 1) // 2
+    rows = [(*left, *right) for left, right in zip_longest(known[:half], known[half:], fillvalue=(None, None))]
+    if not rows:
+        return []
+    return [f"  {line}" for line in table(["signal", "value"] * 2, rows, width=width - 2)]
+
+
 def _rejected(row: RejectedRow, width: int) -> list[str]:
     place = f"{one_line(row.path)} line {row.line}" if row.line is not None else one_line(row.path)
     offset = f", byte {row.byte_offset:,}" if row.byte_offset is not None else ""
@@ -132,6 +144,11 @@ def _rejected(row: RejectedRow, width: int) -> list[str]:
 
 def _matches(matches: Matches, width: int) -> list[str]:
     count = f"{MAX_MATCHES} or more" if len(matches.found) >= MAX_MATCHES else str(len(matches.found))
-    rows = [(match.record_id, match.split or match.status, match.place, match.snippet) for match in matches.found]
+    rows = [(_short_id(one.record_id), one.split or one.status, one.place, one.snippet) for one in matches.found]
     columns = ["record_id", "fate", "from", "text"]
     return [f"{count} records fit; name one:", "", *table(columns, rows, width=width)]
+
+
+def _short_id(record_id: str) -> str:
+    """The start of an id that we made, which is enough to name it; a user's own id stays whole."""
+    return record_id[:_SHORT_ID] if len(record_id) == _OWN_ID else record_id

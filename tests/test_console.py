@@ -62,3 +62,7 @@ def test_a_table_is_cut_to_the_terminal_and_full_in_a_file() -> None:
 
 def test_null_and_the_word_null_look_different() -> None:
     assert (cell(None), cell("null"), cell(b"\xff"), cell(True)) == ("", "null", "\\xff", "true")
+
+
+def test_removed_spaces_can_be_told_apart_in_a_table() -> None:
+    assert [cell(text) for text in (" ", "    ", "", None)] == ['" "', '"    "', "", ""]

@@ -111,6 +111,13 @@ def test_a_file_that_is_there_is_kept_unless_forced(pairs: Version, tmp_path: Pa
     assert out.read_text() != "mine"
 
 
+@pytest.mark.parametrize("name", ["out.xlsx", "out.json", "out.csv.gz"])
+def test_a_format_that_is_not_written_is_no_folders_name(pairs: Version, tmp_path: Path, name: str) -> None:
+    with pytest.raises(InputError, match="are not written"):
+        export(pairs, tmp_path / name)
+    assert not (tmp_path / name).exists()
+
+
 def test_documents_are_not_turned_into_questions_and_answers(tmp_path: Path) -> None:
     version = version_of(tmp_path / "store", "text", [Row("a", [("text", "t")])])
     with pytest.raises(InputError, match="plain texts"):

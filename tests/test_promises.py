@@ -229,7 +229,8 @@ def test_groups_that_the_user_names_stay_in_one_split_even_when_questions_link_t
     source = write_jsonl(tmp_path / "a.jsonl", rows)
     result = run_yaml(
         tmp_path,
-        f"name: g\nsources: [{{path: '{source}', group: customer}}]\nsplits: {{train: 0.6, validation: 0.2, test: 0.2}}\n",
+        f"name: g\nsources: [{{path: '{source}', group: customer}}]\n"
+        "splits: {train: 0.6, validation: 0.2, test: 0.2}\n",
     )
     records = table(result, "records")
     assert result.counts["kept"] == 156

@@ -44,3 +44,10 @@ def test_dropped_rows_are_shown_with_their_rule_and_cannot_drive_the_terminal(st
 def test_a_wrong_condition_is_the_users_mistake(store: Store) -> None:
     with pytest.raises(InputError, match="nosuch"):
         show(store, "support", where="nosuch = 1")
+
+
+def test_empty_user_columns_take_no_room(tmp_path: Path) -> None:
+    write_version(tmp_path, [Row("a", [("text", "hi")], meta={"filled": "x", "empty": ""})], shape="text")
+    text = "\n".join(render(show(Store(tmp_path), "support"), 80))
+    assert "filled=x" in text
+    assert "empty" not in text

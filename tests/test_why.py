@@ -118,3 +118,17 @@ def test_older_versions_and_stopped_runs_are_looked_through(store: Store) -> Non
 def test_what_fits_nothing_says_so(store: Store, what: str) -> None:
     with pytest.raises(InputError, match="no record or rejected row"):
         why(store, what)
+
+
+def test_a_place_that_is_not_there_points_to_the_files_that_are(store: Store) -> None:
+    with pytest.raises(InputError) as caught:
+        why(store, "support.jsonl:99")
+    assert "min(line), max(line)" in (caught.value.hint or "")
+
+
+def test_made_ids_are_listed_by_their_start_and_users_ids_whole(tmp_path: Path) -> None:
+    cat = [("user", "What is it?"), ("assistant", "It is a cat.")]
+    made = "0123456789abcdef" * 2
+    write_version(tmp_path, [Row(made, cat), Row("my-own-identifier-of-a-cat", cat)])
+    lines = render(why(Store(tmp_path), "It is a cat"), 120)
+    assert [line.split()[0] for line in lines[4:]] == [made[:12], "my-own-identifier-of-a-cat"]

@@ -5,6 +5,7 @@ Commands import what they need when they run, so that `dataprep --help` answers 
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from pathlib import Path
@@ -13,25 +14,41 @@ from tempfile import NamedTemporaryFile
 import typer
 
 from dataprep.cli import data, pipeline, run
+from dataprep.cli.help import CommandGroups, examples
 from dataprep.errors import DataprepError
 
 app = typer.Typer(
     name="dataprep",
+    cls=CommandGroups,
     help="From raw rows to a dataset version that can be defended: cleaned, filtered, deduplicated, split without "
     "leakage, explained row by row, queryable in SQL.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    context_settings={"max_content_width": 100},
+    epilog=examples("init data/ -o pipeline.yaml", "plan pipeline.yaml", "run pipeline.yaml"),
 )
 pipeline.register(app)
 run.register(app)
+pipeline.register_reference(app)
 data.register(app)
 
 
 def main() -> None:
     """Run the command line; maps every outcome to the exit codes of the documentation."""
-    sys.exit(_run(sys.argv[1:]))
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # the caller closed it: `dataprep run … >&-`
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - for the process's life
+    stdout, stderr = sys.stdout, sys.stderr
+    code = _run(sys.argv[1:])
+    for stream in (stdout, stderr):
+        try:
+            stream.flush()
+        except BrokenPipeError:  # nobody reads any more; Python would complain of it while it ends
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            code = code or 130
+    sys.exit(code)
 
 
 def _run(arguments: list[str]) -> int:
@@ -40,6 +57,8 @@ def _run(arguments: list[str]) -> int:
     try:
         app(arguments, standalone_mode=True)
     except SystemExit as finished:
+        if isinstance(finished.__context__, BrokenPipeError):  # which the parser turns into 1, a code with a meaning
+            return 130
         code = finished.code
         return code if isinstance(code, int) else int(code is not None)
     except DataprepError as error:
@@ -54,7 +73,7 @@ def _run(arguments: list[str]) -> int:
     except BaseException as error:  # anything else is a bug of ours, and a traceback is no way to meet a user
         report = _bug_report(arguments)
         sys.stderr.write(
-            f"dataprep: a bug in dataprep ({type(error).__name__}); nothing was published\n"
+            f"dataprep: a bug in dataprep ({type(error).__name__}); versions are as they were\n"
             f"  next: please report it with {report}\n"
         )
         return 70

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from dataprep.cli.help import examples
 from dataprep.cli.output import TableFormat, reading_width, write_frame, write_json, write_lines
 
 if TYPE_CHECKING:
@@ -24,8 +25,35 @@ FormatOption = Annotated[TableFormat, typer.Option("--format", help="How to prin
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the program."""
-    for command in (show, why, sql, versions, verify, export, catalog):
-        app.command(rich_help_panel="look")(command)
+    look, keep = "Look", "Keep"
+    app.command(
+        rich_help_panel=look,
+        epilog=examples(
+            "show support@latest -n 3",
+            """show support@latest --where "label = 'refund' and n_words < 5" """.rstrip(),
+            "show support@latest --dropped --seed 1",
+        ),
+    )(show)
+    app.command(rich_help_panel=look, epilog=examples("why 8f3ac2", "why data/train.jsonl:17", 'why "my card is"'))(why)
+    app.command(
+        rich_help_panel=look,
+        epilog=examples(
+            'sql "from funnel" --data support@latest',
+            "sql drop_reasons --data support@latest",
+            'sql "select label, count(*) from records group by all" --format csv -o labels.csv',
+        ),
+    )(sql)
+    app.command(rich_help_panel=keep)(versions)
+    app.command(rich_help_panel=keep, epilog=examples("verify support@latest"))(verify)
+    app.command(
+        rich_help_panel=keep,
+        epilog=examples(
+            "export support@latest out --to messages",
+            "export support@latest support.csv",
+            "export support@latest train.jsonl --split train",
+        ),
+    )(export)
+    app.command(rich_help_panel=keep, epilog=examples("catalog --rebuild"))(catalog)
 
 
 def sql(
@@ -39,7 +67,10 @@ def sql(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file instead.")] = None,
     list_queries: Annotated[bool, typer.Option("--list", help="List named queries, views and their columns.")] = False,
 ) -> None:
-    """Ask the store in SQL, read-only. Without a query: the list of named queries and views."""
+    """Ask the store in SQL, read-only.
+
+    Without a query: the list of named queries and views.
+    """
     from dataprep.store import query as queries
 
     if list_queries or not query:
@@ -82,7 +113,7 @@ def why(
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Tell one record's whole story, from source line to split or to the rule that removed it."""
+    """Tell one record's story, from source line to split or rule."""
     from dataclasses import asdict
 
     from dataprep.why import why as ask
@@ -111,7 +142,10 @@ def versions(
 
 
 def verify(data: DataArgument, store: StoreOption = None, json: JsonOption = False) -> None:
-    """Check a version's files against its manifest; exits 1 and names the file if one is not as it was published."""
+    """Check that a version's files are as they were published.
+
+    Exits 1 and names the file if one is not.
+    """
     from dataclasses import asdict
 
     from dataprep.console import one_line
@@ -167,7 +201,10 @@ def catalog(
     store: StoreOption = None,
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Build it anew, as after moving the store.")] = False,
 ) -> None:
-    """Say where the catalog lies, the DuckDB file that any client can open; --rebuild builds it anew."""
+    """Say where the catalog lies, for any DuckDB client.
+
+    It holds the views over everything in the store, and is derived: deleting it loses nothing.
+    """
     from dataprep.console import one_line
     from dataprep.store.catalog import rebuild as build
     from dataprep.store.query import open_catalog

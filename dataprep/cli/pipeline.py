@@ -7,14 +7,27 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dataprep.cli.help import examples
+
 if TYPE_CHECKING:
     from dataprep.planning import Plan
+
+_PANEL = "Prepare"
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the program."""
-    for command in (init, plan, schema, rules):
-        app.command(rich_help_panel="prepare")(command)
+    app.command(rich_help_panel=_PANEL, epilog=examples("init data/*.jsonl -o pipeline.yaml"))(init)
+    app.command(
+        rich_help_panel=_PANEL,
+        epilog=examples("plan pipeline.yaml", "plan some.jsonl --set rules.too_short.threshold=5"),
+    )(plan)
+
+
+def register_reference(app: typer.Typer) -> None:
+    """Add the commands that tell about pipeline files without one."""
+    app.command(rich_help_panel=_PANEL)(rules)
+    app.command(rich_help_panel=_PANEL, epilog=examples("schema > pipeline.schema.json"))(schema)
 
 
 def init(
@@ -23,9 +36,9 @@ def init(
     name: Annotated[str | None, typer.Option(help="The dataset's name [default: from the first file].")] = None,
     force: Annotated[bool, typer.Option(help="Replace a file that is there.")] = False,
 ) -> None:
-    """Look at data and write a commented pipeline file that runs as it is."""
+    """Look at data and write a pipeline file that works."""
     from dataprep.cli.progress import announce_compilation
-    from dataprep.console import printable
+    from dataprep.console import one_line
     from dataprep.errors import InputError
     from dataprep.pipeline.init import write
 
@@ -34,7 +47,7 @@ def init(
     announce_compilation()
     text = write(data, name=name, base=output.parent)
     output.write_text(text, encoding="utf-8")
-    typer.echo(printable(f"wrote {output}; next: dataprep plan {output}"))
+    typer.echo(one_line(f"wrote {output}; next: dataprep plan {output}"))
 
 
 def plan(
@@ -52,17 +65,17 @@ def plan(
     rows: Annotated[int, typer.Option(min=1, help="Rows of each source to try.")] = 1_000,
     json: Annotated[bool, typer.Option("--json", help="Print the plan as JSON.")] = False,
 ) -> None:
-    """Check everything, try a sample, show what each rule would remove; writes nothing."""
+    """Check the pipeline, try it on a sample, write nothing."""
     from dataprep.api import plan as make_plan
     from dataprep.cli.progress import announce_compilation
-    from dataprep.console import printable
+    from dataprep.console import one_line
 
     announce_compilation()
     made = make_plan(*inputs, store=store, name=name, overrides=overrides or (), sample_rows=rows)
     if json:
         typer.echo(_as_json(made))
     else:
-        typer.echo("\n".join(printable(line) for line in _plan_lines(made)))
+        typer.echo("\n".join(one_line(line) for line in _plan_lines(made)))
 
 
 def schema() -> None:
@@ -75,7 +88,7 @@ def schema() -> None:
 
 
 def rules() -> None:
-    """List the default rules: what each removes, why, and where it comes from."""
+    """List the default rules, with reasons and sources."""
     from dataprep.rules.defaults import describe
 
     for rule in describe():
@@ -84,28 +97,32 @@ def rules() -> None:
 
 def _plan_lines(plan: Plan) -> list[str]:
     from dataprep.cli.funnel import funnel_lines
+    from dataprep.console import counted, file_size
 
     lines = [f"dataset {plan.dataset}, into {plan.store}"]
     lines += [f"assumed: {text}" for text in plan.assumed]
     lines += [f"warning: {text}" for text in plan.warnings]
     for source in plan.sources:
         files = ", ".join(source.files[:3]) + (f" and {len(source.files) - 3} more" if len(source.files) > 3 else "")
-        lines += ["", f"source {source.name}: {files} ({source.bytes / 1e6:,.1f} MB)", f"  {source.mapping}"]
+        lines += ["", f"source {source.name}: {files} ({file_size(source.bytes)})", f"  {source.mapping}"]
         if source.to_prepare:
-            lines.append(f"  to read, clean and measure: {source.to_prepare} of {len(source.files)} files")
+            lines.append(f"  to read, clean and measure: {source.to_prepare} of {counted(len(source.files), 'file')}")
         else:
             lines.append("  read, cleaned and measured already")
         rejected = ", ".join(f"{reason} {count}" for reason, count in source.sample_rejects.items()) or "none"
-        lines.append(f"  sample of {source.sample_rows:,} rows, rejected: {rejected}")
-    cleaners = ", ".join(f"{name} changed {count:,} texts" for name, count in plan.cleaners.items()) or "nothing to do"
-    lines += ["", f"cleaning of the sample: {cleaners}", "", "rules, on the sample:"]
+        lines.append(f"  sample: the first {counted(source.sample_rows, 'row')}, rejected: {rejected}")
+    cleaners = ", ".join(f"{name} changed {counted(count, 'text')}" for name, count in plan.cleaners.items())
+    lines += ["", f"cleaning of the sample: {cleaners or 'nothing to do'}", "", "rules, on the sample:"]
     for rule in plan.rules:
         if rule.fired:
             decided = "" if rule.took == rule.fired else f", {rule.took:,} of them decided by it"
-            lines += [f"  {rule.description}", f"      meets {rule.fired:,} records{decided}"]
+            lines += [f"  {rule.description}", f"      meets {counted(rule.fired, 'record')}{decided}"]
         if rule.example:
             lines.append(f"      such as {rule.example}")
-    idle = [rule.name for rule in plan.rules if not rule.fired]
+        if rule.near_misses:
+            lines += [] if rule.fired else [f"  {rule.description}"]
+            lines.append(f"      just misses {counted(rule.near_misses, 'record')}, within 10 % of the threshold")
+    idle = [rule.name for rule in plan.rules if not rule.fired and not rule.near_misses]
     if idle:
         lines.append(f"  meet nothing here: {', '.join(idle)}")
     lines += ["", *funnel_lines(plan.funnel), "", f"splits by {plan.split_mode}"]

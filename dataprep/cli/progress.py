@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from dataprep.console import printable
+from dataprep.console import one_line
 from dataprep.events import Event, Listener
 
 _LOG_EVERY_SECONDS = 10.0
@@ -56,7 +56,7 @@ class _Log:
         text = _progress_text(event, event.seconds) if event.kind == "progress" else event.message
         if text and event.kind not in ("finished", "stopped"):
             prefix = "warning: " if event.kind == "warning" else ""
-            sys.stderr.write(f"{prefix}{printable(text)}\n")
+            sys.stderr.write(f"{prefix}{one_line(text)}\n")
             sys.stderr.flush()
 
     def close(self) -> None:
@@ -76,13 +76,13 @@ class _Terminal:
             self._step_started = event.seconds
         if event.kind in ("note", "warning"):
             prefix = "warning: " if event.kind == "warning" else ""
-            sys.stderr.write(f"\r\x1b[K{prefix}{printable(event.message)}\n")
+            sys.stderr.write(f"\r\x1b[K{prefix}{one_line(event.message)}\n")
         elif event.kind in ("step", "progress"):
             if event.kind == "progress" and time.monotonic() - self._drawn < _DRAW_EVERY_SECONDS:
                 return
             self._drawn = time.monotonic()
             text = event.message or _progress_text(event, event.seconds - self._step_started)
-            sys.stderr.write(f"\r\x1b[K{printable(text)}")
+            sys.stderr.write(f"\r\x1b[K{one_line(text)}")
         sys.stderr.flush()
 
     def close(self) -> None:

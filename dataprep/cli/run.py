@@ -7,13 +7,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dataprep.cli.help import examples
+
 if TYPE_CHECKING:
     from dataprep.flow import RunResult
 
 
 def register(app: typer.Typer) -> None:
     """Add the command to the program."""
-    app.command(rich_help_panel="prepare")(run)
+    app.command(
+        rich_help_panel="Prepare",
+        epilog=examples("run pipeline.yaml", "run some.jsonl --name support", "run data/ --json > events.jsonl"),
+    )(run)
 
 
 def run(
@@ -32,7 +37,7 @@ def run(
     memory: Annotated[str | None, typer.Option(help="Memory limit of the SQL engine, such as 4GB.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print events and the result as JSON lines.")] = False,
 ) -> None:
-    """Prepare a dataset and publish it as a version: progress, a funnel that adds up, where it lies."""
+    """Prepare a dataset and publish it as a version."""
     from dataprep.api import run as run_dataset
     from dataprep.cli.progress import announce_compilation, listener
 
@@ -54,7 +59,7 @@ def run(
 def summary(result: RunResult) -> str:
     """What a person wants to see after a run."""
     from dataprep.cli.funnel import funnel_lines
-    from dataprep.console import printable
+    from dataprep.console import one_line
 
     reference = f"{result.dataset}@{result.number}"
     state = "unchanged, the same version as before" if result.unchanged else "published"
@@ -67,4 +72,4 @@ def summary(result: RunResult) -> str:
         f"  try    dataprep sql \"from funnel\" --data '{reference}' --store {result.path.parent.parent}",
         f"         dataprep show '{reference}' --dropped --store {result.path.parent.parent}",
     ]
-    return "\n".join(printable(line) for line in lines)
+    return "\n".join(one_line(line) for line in lines)

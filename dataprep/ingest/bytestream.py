@@ -302,6 +302,11 @@ class ByteStream:
         return self._source.broken
 
     @property
+    def position(self) -> int:
+        """Bytes of the file, as it is stored, that have been read so far."""
+        return self._source.consumed
+
+    @property
     def transcoded(self) -> bool:
         """Whether the bytes differ from the file's (after decompression), so that offsets mean nothing."""
         return self._decoder is not None

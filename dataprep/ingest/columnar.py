@@ -36,6 +36,28 @@ _MAX_BATCH_ROWS = 65_536
 _BUFFER_BYTES = 1 << 20
 
 
+class MeasuredFile(io.FileIO):
+    """An open file for Arrow to read, bounded and counted. Leaves the descriptor open for its owner.
+
+    A damaged length in a file would make Python reserve that much memory at once, so reads end where the file does.
+    """
+
+    def __init__(self, file: io.FileIO) -> None:
+        super().__init__(file.fileno(), closefd=False)
+        self.size = self.seek(0, io.SEEK_END)
+        """Bytes."""
+        self.consumed = 0
+        """Bytes read so far."""
+        self.seek(0)
+
+    def read(self, size: int | None = -1) -> bytes:
+        """At most the bytes there are."""
+        rest = max(self.size - self.tell(), 0)
+        data = super().read(rest if size is None or size < 0 else min(size, rest)) or b""
+        self.consumed += len(data)
+        return data
+
+
 @dataclass(frozen=True, slots=True)
 class ColumnarBlock:
     """Some rows of a Parquet or Arrow file."""
@@ -99,14 +121,13 @@ def _decoded(batch: pa.RecordBatch) -> int:
     return sum(decoded_bytes(column) for column in batch.columns)
 
 
-def read_parquet(file: io.FileIO, *, block_bytes: int, limits: IngestLimits, shown: str) -> Iterator[Block]:
+def read_parquet(file: MeasuredFile, *, block_bytes: int, limits: IngestLimits, shown: str) -> Iterator[Block]:
     """Blocks of a Parquet file, in order.
 
     Raises:
         InputError: no footer, cut short, damaged pages, or columns that have no form in JSON.
     """
-    size = file.seek(0, io.SEEK_END)
-    source = pa.PythonFile(_WithinFile(file), mode="r")
+    source = pa.PythonFile(file, mode="r")
     with _as_input_errors("Parquet", shown):
         metadata = pq.ParquetFile(source).metadata
         texts = {
@@ -130,21 +151,22 @@ def read_parquet(file: io.FileIO, *, block_bytes: int, limits: IngestLimits, sho
             n_rows = min(max(block_bytes // row_bytes, 1), _MAX_BATCH_ROWS)
             yield from parquet.iter_batches(batch_size=n_rows, row_groups=[group], use_threads=False)
 
-    blocks = _Blocks(block_bytes, limits, size, shown)
+    blocks = _Blocks(block_bytes, limits, file.size, shown)
     yield from blocks.of(_guarded(batches, "Parquet", shown))
     if blocks.n_rows != metadata.num_rows:
         message = f"the Parquet footer promises {metadata.num_rows} rows, but {blocks.n_rows} could be read"
         raise InputError(message, file=shown, hint="write or fetch the file again")
 
 
-def read_arrow(file: io.FileIO, *, stream: bool, block_bytes: int, limits: IngestLimits, shown: str) -> Iterator[Block]:
+def read_arrow(
+    file: MeasuredFile, *, stream: bool, block_bytes: int, limits: IngestLimits, shown: str
+) -> Iterator[Block]:
     """Blocks of an Arrow file (also Feather 2) or, with `stream`, of an Arrow stream, in order.
 
     Raises:
         InputError: cut short, damaged, or columns that have no form in JSON.
     """
-    size = file.seek(0, io.SEEK_END)
-    source = pa.PythonFile(_WithinFile(file), mode="r")
+    source = pa.PythonFile(file, mode="r")
     with _as_input_errors("Arrow", shown):
         reader = pa.ipc.open_stream(source) if stream else pa.ipc.open_file(source)
         _check_schema(reader.schema, shown)
@@ -156,21 +178,7 @@ def read_arrow(file: io.FileIO, *, stream: bool, block_bytes: int, limits: Inges
                 column.view(without_text(column.type)).validate(full=True)
             yield batch
 
-    yield from _Blocks(block_bytes, limits, size, shown).of(_guarded(batches, "Arrow", shown))
-
-
-class _WithinFile(io.FileIO):
-    """The same file for Arrow to read. A damaged length would make Python reserve that much memory at once."""
-
-    def __init__(self, file: io.FileIO) -> None:
-        super().__init__(file.fileno(), closefd=False)
-        self._size = self.seek(0, io.SEEK_END)
-        self.seek(0)
-
-    def read(self, size: int | None = -1) -> bytes:
-        """At most the bytes there are."""
-        rest = max(self._size - self.tell(), 0)
-        return super().read(rest if size is None or size < 0 else min(size, rest)) or b""
+    yield from _Blocks(block_bytes, limits, file.size, shown).of(_guarded(batches, "Arrow", shown))
 
 
 class _Blocks:

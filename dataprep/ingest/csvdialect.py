@@ -168,10 +168,13 @@ def _with_columns(trial: _Trial, options: CsvOptions, shown: str) -> DetectedDia
 
 
 def _check_names(names: list[str], width: int, delimiter: str, shown: str) -> None:
-    hint = "name the columns with csv.column_names, or set csv.header: false if the first row is data"
+    hint = (
+        "set csv.skip_rows if a title comes before the header, name the columns with csv.column_names, or set "
+        "csv.header: false if the first row is data"
+    )
     if len(names) != width:
         message = f"the first row has {len(names)} fields, most rows have {width} (delimiter {delimiter!a})"
-        hint = "set csv.skip_rows if a title comes before the header, or csv.delimiter; " + hint
+        hint = f"set csv.delimiter if it is another; {hint}"
         raise InputError(message, file=shown, line=1, key="csv.skip_rows", hint=hint)
     if "" in names:
         place = names.index("") + 1

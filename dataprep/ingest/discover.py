@@ -204,6 +204,7 @@ class _Finder:
                 if entry.name.startswith("."):
                     continue
                 if _is_folder(Path(entry.path)):
+                    self._refuse_folder_named_as_file(Path(entry.path))
                     yield from self._matches(Path(entry.path), parts, (*above, place))
                 elif not rest:
                     yield Path(entry.path)

@@ -7,7 +7,6 @@ is, and noted.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from dataprep.ingest.columnar import (
     ARROW_FILE_MAGIC,
     ARROW_STREAM_MAGIC,
     PARQUET_MAGIC,
+    MeasuredFile,
     read_arrow,
     read_parquet,
 )
@@ -115,7 +115,7 @@ def open_blocks(
     limits: IngestLimits,
     block_bytes: int = 8_000_000,
     shown: str,
-) -> Iterator[Block]:
+) -> FileBlocks:
     """The blocks of a file, in order. Cheap to iterate; the work is in each block's `parse`.
 
     Args:
@@ -132,24 +132,83 @@ def open_blocks(
     """
     if format != source.format:
         source = source.model_copy(update={"format": format})
-    before = _fingerprint(path, shown)
-    found = detect_format(path, source, limits=limits, shown=shown)
-    if found.notes:
-        yield ReadyBlock(notes=tuple((note, 1) for note in found.notes))
-    if found.kind in ("parquet", "arrow", "arrow_stream"):
-        with open_regular(path, shown) as file:
-            yield from _columnar_blocks(file, found.kind, block_bytes, limits, shown)
-    else:
-        with ByteStream(path, shown=shown, limits=limits) as stream:
-            stream.refuse_bomb()
-        broken = yield from _text_blocks(path, found, source, limits, block_bytes, shown)
-        if broken is not None:
-            blocks = _text_blocks(path, found, source, limits, block_bytes, shown)
-            n_good = sum(len(block.parse().rows) for block in blocks)
-            message = f"{broken} after {n_good} good rows"
-            raise InputError(message, file=shown, hint="write or fetch the file again")
-    if _fingerprint(path, shown) != before:
-        raise InputError("the file changed while it was read", file=shown, hint="run again once nothing writes to it")
+    return FileBlocks(path, source, limits, block_bytes, shown)
+
+
+class FileBlocks(Iterator[Block]):
+    """The blocks of one file, and how far it has been read. See `open_blocks`."""
+
+    def __init__(self, path: Path, source: SourceConfig, limits: IngestLimits, block_bytes: int, shown: str) -> None:
+        self._path = path
+        self._source = source
+        self._limits = limits
+        self._block_bytes = block_bytes
+        self._shown = shown
+        self._opened: ByteStream | MeasuredFile | None = None
+        self._blocks = self._read()
+
+    def __next__(self) -> Block:
+        return next(self._blocks)
+
+    @property
+    def position(self) -> int:
+        """Bytes of the file, as it is stored (compressed, that is), that have been read for the blocks so far."""
+        if isinstance(self._opened, ByteStream):
+            return self._opened.position
+        return 0 if self._opened is None else self._opened.consumed
+
+    def _read(self) -> Iterator[Block]:
+        before = _fingerprint(self._path, self._shown)
+        found = detect_format(self._path, self._source, limits=self._limits, shown=self._shown)
+        if found.notes:
+            yield ReadyBlock(notes=tuple((note, 1) for note in found.notes))
+        if found.kind in ("parquet", "arrow", "arrow_stream"):
+            with open_regular(self._path, self._shown) as file:
+                self._opened = MeasuredFile(file)
+                yield from self._columnar(self._opened, found.kind)
+        else:
+            with ByteStream(self._path, shown=self._shown, limits=self._limits) as stream:
+                stream.refuse_bomb()
+            broken = yield from self._text(found)
+            if broken is not None:
+                n_good = sum(len(block.parse().rows) for block in self._text(found))
+                message = f"{broken} after {n_good} good rows"
+                raise InputError(message, file=self._shown, hint="write or fetch the file again")
+        if _fingerprint(self._path, self._shown) != before:
+            hint = "run again once nothing writes to it"
+            raise InputError("the file changed while it was read", file=self._shown, hint=hint)
+
+    def _columnar(self, file: MeasuredFile, kind: FileKind) -> Iterator[Block]:
+        if kind == "parquet":
+            return read_parquet(file, block_bytes=self._block_bytes, limits=self._limits, shown=self._shown)
+        return read_arrow(
+            file,
+            stream=kind == "arrow_stream",
+            block_bytes=self._block_bytes,
+            limits=self._limits,
+            shown=self._shown,
+        )
+
+    def _text(self, found: DetectedFormat) -> Generator[Block, None, str | None]:
+        """The blocks of a file that is no columnar one; returns why it ended before its end, if it did."""
+        limits, block_bytes, max_bytes = self._limits, self._block_bytes, self._limits.max_record_bytes
+        with ByteStream(self._path, shown=self._shown, limits=limits, encoding=self._source.encoding) as stream:
+            self._opened = stream
+            if found.json is not None:
+                arrays = found.json.arrays or self._source.shape == "text_label_pair"
+                options = JsonOptions(max_bytes, limits.max_depth, arrays)
+                if found.json.kind == "lines":
+                    yield from read_json_lines(stream, options, block_bytes=block_bytes, newline=found.json.newline)
+                else:
+                    yield from read_json_values(stream, found.json, options, block_bytes=block_bytes, shown=self._shown)
+            elif found.csv is not None:
+                dialect = found.csv.dialect
+                yield from read_delimited(stream, dialect, block_bytes=block_bytes, max_record_bytes=max_bytes)
+            else:
+                yield from read_text(stream, block_bytes=block_bytes, max_record_bytes=max_bytes, newline=found.newline)
+            if stream.notes:
+                yield ReadyBlock(notes=tuple(sorted(stream.notes.items())))
+            return stream.broken
 
 
 def _fingerprint(path: Path, shown: str) -> tuple[int, int, int]:
@@ -159,37 +218,6 @@ def _fingerprint(path: Path, shown: str) -> tuple[int, int, int]:
         message = f"the file cannot be found (any more): {error.strerror}"
         raise InputError(message, file=shown, hint="check the path") from None
     return status.st_ino, status.st_size, status.st_mtime_ns
-
-
-def _columnar_blocks(
-    file: io.FileIO, kind: FileKind, block_bytes: int, limits: IngestLimits, shown: str
-) -> Iterator[Block]:
-    if kind == "parquet":
-        return read_parquet(file, block_bytes=block_bytes, limits=limits, shown=shown)
-    return read_arrow(file, stream=kind == "arrow_stream", block_bytes=block_bytes, limits=limits, shown=shown)
-
-
-def _text_blocks(
-    path: Path, found: DetectedFormat, source: SourceConfig, limits: IngestLimits, block_bytes: int, shown: str
-) -> Generator[Block, None, str | None]:
-    """The blocks of a file that is no columnar one; returns why it ended before its end, if it did."""
-    max_bytes = limits.max_record_bytes
-    with ByteStream(path, shown=shown, limits=limits, encoding=source.encoding) as stream:
-        if found.json is not None:
-            arrays = found.json.arrays or source.shape == "text_label_pair"
-            options = JsonOptions(max_bytes, limits.max_depth, arrays)
-            if found.json.kind == "lines":
-                yield from read_json_lines(stream, options, block_bytes=block_bytes, newline=found.json.newline)
-            else:
-                yield from read_json_values(stream, found.json, options, block_bytes=block_bytes, shown=shown)
-        elif found.csv is not None:
-            dialect = found.csv.dialect
-            yield from read_delimited(stream, dialect, block_bytes=block_bytes, max_record_bytes=max_bytes)
-        else:
-            yield from read_text(stream, block_bytes=block_bytes, max_record_bytes=max_bytes, newline=found.newline)
-        if stream.notes:
-            yield ReadyBlock(notes=tuple(sorted(stream.notes.items())))
-        return stream.broken
 
 
 def _detect(

@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,6 +61,35 @@ class LoadedPipeline:
         """
         places = self._places or Places(Node({}), None)
         return places.mistake(path, message, hint)
+
+    @contextmanager
+    def locating(self) -> Iterator[None]:
+        """Inside, mistakes that later steps find in this pipeline get the file and line that their key stands in.
+
+        Steps name the key alone: they see the pipeline and not its file.
+        """
+        try:
+            yield
+        except InputError as error:
+            for mistake in error.errors if isinstance(error, ManyInputErrors) else [error]:
+                self._locate(mistake)
+            raise
+
+    def _locate(self, mistake: InputError) -> None:
+        path = self._key_path(mistake.key or "")
+        if self.path is None or mistake.line is not None or path is None:
+            return
+        message = mistake.message if mistake.file is None else f"{mistake.file}: {mistake.message}"
+        place = self.mistake(path, message)
+        mistake.message, mistake.file, mistake.line = place.message, place.file, place.line
+
+    def _key_path(self, key: str) -> KeyPath | None:
+        """The place that a dotted key means; sources stand in it by name. None where it is no key of the file."""
+        for index, name in enumerate(self.pipeline.source_names):
+            if key.startswith(f"sources.{name}."):
+                return ("sources", index, *key.removeprefix(f"sources.{name}.").split("."))
+        parts = key.split(".")
+        return tuple(parts) if parts[0] in _SECTIONS else None
 
 
 def load(path: Path, overrides: Sequence[str] = ()) -> LoadedPipeline:

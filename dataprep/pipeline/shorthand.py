@@ -11,10 +11,13 @@ from dataprep.pipeline import schema as schemas
 from dataprep.pipeline.mistakes import Places, suggestion
 from dataprep.pipeline.quoting import quoted
 from dataprep.pipeline.yaml_tree import Node
+from dataprep.rules.config import RuleConfig
 from dataprep.rules.defaults import DEFAULT_RULES
 
 _CONDITION = ("signal", "when")
 """A rule that gives one of these has a condition of its own and takes nothing from a default rule of its name."""
+
+_EXAMPLE_CONDITION = 'signal: n_words, op: "<", threshold: 5'
 
 
 def write_out(root: Node, places: Places) -> list[InputError]:
@@ -66,7 +69,8 @@ def _rule(name: str, node: Node, places: Places) -> InputError | None:
         hint = "default rules apply by themselves; remove the line" if name in DEFAULT_RULES else None
         return places.mistake(path, "expected a rule or `off`, got true", hint)
     if not isinstance(node.value, dict):
-        hint = f'write {name}: {{signal: n_words, op: "<", threshold: 5, action: drop}}'
+        condition = f"when: {quoted(node.value)}" if isinstance(node.value, str) else _EXAMPLE_CONDITION
+        hint = f"write {name}: {{{condition}, action: drop}}"
         return places.mistake(path, "expected a rule (a mapping) or `off`", hint)
     return _complete(name, node, node.value, places)
 
@@ -80,7 +84,7 @@ def _complete(name: str, node: Node, keys: dict[str, Node], places: Places) -> I
             keys.setdefault(key, Node(value, node.line, override=node.override))
         return None
     near = suggestion(name, DEFAULT_RULES)
-    if near is None:
+    if near is None or not RuleConfig.model_fields.keys() >= keys.keys():  # a key that does not exist is told first
         return None
     message = f"{quoted(name)} is no default rule, and has no condition of its own"
     return places.mistake(("rules", name), message, f'did you mean "{near}"?')

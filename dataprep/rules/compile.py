@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from functools import cache
 from typing import Any, Final
 
@@ -70,6 +71,17 @@ class CompiledRule:
         """
         reason = f": {self.because}" if self.because else ""
         return f"{self.name} {_VERBS[self.action]} records where {self.condition_text}{reason}"
+
+    def near_miss_sql(self, share: float) -> tuple[str, dict[str, Any]] | None:
+        """A condition for records that the rule does not meet, but whose value is within a share of its threshold.
+
+        Over the same relation as `condition_sql`, and with its parameters. None where no distance can be told: without
+        a numeric value and threshold, or from a threshold of 0.
+        """
+        if not self.near_miss_possible or not isinstance(self.threshold, int | float) or not self.threshold:
+            return None
+        sql = f"NOT coalesce({self.condition_sql}, false) AND abs({self.value_sql} - $near_to) <= $near_within"
+        return sql, {**self.parameters, "near_to": self.threshold, "near_within": abs(self.threshold) * share}
 
 
 def compile_rule(
@@ -194,6 +206,7 @@ def _expressions(
     """The condition and value of a rule in either form."""
     key = f"rules.{name}"
     if rule.when is None:
+        _check_signal(rule, columns, key)
         signal = parse(quote_identifier(rule.signal or ""), columns, key=f"{key}.signal")
         plain = rule.signal if (rule.signal or "").isidentifier() else quote_identifier(rule.signal or "")
         condition = parse(f"{plain} {rule.op} $threshold", columns, threshold=rule.threshold, key=key)
@@ -211,6 +224,22 @@ def _expressions(
             hint="write $threshold in `when`, or leave `threshold` out",
         )
     return condition, value
+
+
+def _check_signal(rule: RuleConfig, columns: Mapping[str, ColumnKind], key: str) -> None:
+    """The short form has its own words for its mistakes: whoever writes it has seen no expression."""
+    known = {name.casefold(): name for name in columns}
+    name = known.get((rule.signal or "").casefold())
+    if name is None:
+        near = get_close_matches((rule.signal or "").casefold(), known, n=1)
+        hint = f"did you mean {known[near[0]]}?" if near else f"there are: {', '.join(columns)}"
+        raise InputError(f"there is no signal or field {rule.signal!r}", key=f"{key}.signal", hint=hint)
+    if columns[name] == "number" and isinstance(rule.threshold, str):
+        raise InputError(
+            f"{name} is a number and the threshold {rule.threshold!r} is text",
+            key=f"{key}.threshold",
+            hint="write a number, without quotes",
+        )
 
 
 class _Renderer:

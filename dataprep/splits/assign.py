@@ -7,14 +7,20 @@ held-out side stays whole and the train side gives way. What is not pinned is di
 
 from __future__ import annotations
 
+from typing import Final
+
 import duckdb
 import numpy as np
 import pyarrow as pa
 
+from dataprep.console import clip, one_line
 from dataprep.kernels.allocate import allocate
 from dataprep.record import SPLITS
 from dataprep.splits.config import SplitConfig
 from dataprep.sqlfiles import read_sql
+
+_LABEL_WIDTH: Final = 60
+"""Columns of a label that a note shows."""
 
 
 def group_records(con: duckdb.DuckDBPyConnection) -> None:
@@ -115,7 +121,7 @@ def _stratification_notes(con: duckdb.DuckDBPyConnection, config: SplitConfig) -
             {"split": split},
         ).fetchall()
         if absent:
-            shown = ", ".join(f"{label} ({records})" for label, records in absent[:3])
+            shown = ", ".join(f"{clip(one_line(label), _LABEL_WIDTH)} ({records})" for label, records in absent[:3])
             more = f" and {len(absent) - 3} more" if len(absent) > 3 else ""
             notes.append(
                 f"{len(absent)} of {strata} labels have no record in {split} "

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 
-from dataprep.errors import MachineError
+from dataprep.errors import InputError, MachineError
 
 
 def sync_file(path: Path) -> None:
@@ -53,13 +53,21 @@ def publish_folder(temporary: Path, final: Path) -> bool:
         for name in files:
             sync_file(Path(folder, name))
         sync_folder(Path(folder))
+    if not take_place(temporary, final):
+        return False
+    sync_folder(final.parent)
+    return True
+
+
+def take_place(temporary: Path, final: Path) -> bool:
+    """Rename a folder; False, with nothing changed, where somebody else's folder has that name already."""
+    final.parent.mkdir(parents=True, exist_ok=True)
     try:
         temporary.rename(final)
     except OSError as error:
         if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
             return False
         raise
-    sync_folder(final.parent)
     return True
 
 
@@ -83,13 +91,21 @@ def exclusive_lock(path: Path) -> Iterator[None]:
 
 @contextmanager
 def machine_errors(path: Path) -> Iterator[None]:
-    """Turn a full disk, a read-only folder or missing permission into an error that says which path and what to do."""
+    """Turn a full disk, a read-only folder or missing permission into an error that says which path and what to do.
+
+    Raises:
+        MachineError: the disk is full or cannot be written.
+        InputError: `path` cannot be a folder, because it is a file or lies in one, or its name is too long.
+    """
     try:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             free = "free some space or name another --store"
             raise MachineError(f"no space left while writing ({error.strerror})", file=str(path), hint=free) from error
+        if error.errno in (errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG):
+            hint = "name a folder that can hold versions by --store"
+            raise InputError(f"no store can be here ({error.strerror})", file=str(path), hint=hint) from error
         if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
             hint = "make it writable or name another --store"
             raise MachineError(

@@ -36,7 +36,7 @@ def version_id(con: duckdb.DuckDBPyConnection) -> str:
     hasher = sha256(f"dataprep version format {FORMAT_VERSION}\n".encode())
     for batch in con.sql(read_sql("steps/identity")).to_arrow_reader(_ID_BATCH):
         offsets, data = utf8_buffers(batch.column("line").cast(pa.string()))
-        hasher.update(data[offsets[0] : offsets[-1]])
+        hasher.update(data[offsets[0] : offsets[-1]].data)
     return hasher.hexdigest()
 
 

@@ -1,5 +1,5 @@
 -- Gather the narrow columns of all parts into one table with run-local row numbers and record ids.
--- $row_files, $key_files, $edit_files: the parts' files, in order; `parts` (registered) has one line a part:
+-- The lists of the parts' files are put in place of their names, in order; `parts` (registered) has one line a part:
 -- row_file, key_file, edit_file, source_index, source, path, base_row.
 -- Identity: the user's id where there is one, else the digest of the record; identical records of one source are
 -- numbered, and which of them gets which number does not matter because they are identical.

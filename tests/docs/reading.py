@@ -45,7 +45,9 @@ def run_examples(text: str, folder: Path) -> None:
     script = folder / "examples.txt"
     script.write_text("\n".join(blocks(text, "pycon")), encoding="utf-8")
     options = "doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE"
-    program = f"import doctest, sys; sys.exit(doctest.testfile('examples.txt', False, optionflags={options}).failed > 0)"
+    program = (
+        f"import doctest, sys; sys.exit(doctest.testfile('examples.txt', False, optionflags={options}).failed > 0)"
+    )
     done = subprocess.run(
         [sys.executable, "-c", program],
         cwd=folder,

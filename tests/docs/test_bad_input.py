@@ -15,7 +15,7 @@ from tests.docs.reading import ROOT, document, rows, section
 
 TEXT = document("bad-input.md")
 SOURCES = [*(ROOT / "dataprep/ingest").rglob("*.py"), ROOT / "dataprep/parts.py", ROOT / "dataprep/prepare.py"]
-REASON_ARGUMENT = {"RowError": 0, "finish_as": 0, "reject_row": 2}
+REASON_ARGUMENT = {"RowError": 0, "finish_as": 0, "reject_row": 2, "Reject": 2}
 
 
 def nodes() -> Iterator[tuple[Path, ast.AST]]:

@@ -18,9 +18,7 @@ from tests.making import pairs, write_jsonl
 
 TEXT = document("events.md")
 KINDS = {kind: set(re.findall(r"`(\w+)`", keys)) for kind, _, keys in rows(section(TEXT, "## Kinds"))}
-STEPS = {
-    step for name, _, words in rows(section(TEXT, "## Fields")) if name == "step" for step in re.findall(r"`(\w+)`", words)
-}
+STEPS = set(re.findall(r"`(\w+)`", {name: words for name, _, words in rows(section(TEXT, "## Fields"))}["step"]))
 
 
 def test_the_fields_are_those_of_an_event() -> None:

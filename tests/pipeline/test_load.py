@@ -150,12 +150,18 @@ class TestMistakes:
             (f"{NUMERIC}:", f"write `{NUMERIC}: off`"),
             (f"{NUMERIC}: on", "default rules apply by themselves"),
             (f"{NUMERIC}: 5", "signal: n_words"),
+            (f"{NUMERIC}: n_words > 3", 'when: "n_words > 3"'),
         ],
     )
     def test_a_rule_that_is_none(self, rule: str, hint: str) -> None:
         (mistake,) = mistakes(MINIMAL + f"rules:\n  {rule}\n")
         assert mistake.line == 5
         assert hint in (mistake.hint or "")
+
+    def test_an_unknown_key_is_told_before_a_name_that_is_no_default_rule(self) -> None:
+        (mistake,) = mistakes(MINIMAL + f"rules:\n  {NUMERIC}x: {{where: n_words < 3}}\n")
+        assert 'unknown key "where"' in str(mistake)
+        assert 'did you mean "when"?' in str(mistake)
 
     def test_pydantic_does_not_speak(self) -> None:
         text = (
@@ -205,3 +211,35 @@ def test_later_steps_can_point_into_the_file() -> None:
     error = result.mistake(("rules", "x", "when"), "there is no signal nword", hint="n_words")
     assert (error.file, error.line, error.key) == ("pipeline.yaml", 5, "rules.x.when")
     assert "splits.seed=3" in str(result.mistake(("splits", "seed"), "too small"))
+
+
+@pytest.mark.usefixtures("here")
+class TestLaterMistakes:
+    """What only later steps can find, told with the line of the pipeline file."""
+
+    @pytest.mark.parametrize(
+        ("key", "line"),
+        [("rules.short.signal", 6), ("sources.q.path", 4), ("sources.q.columns.text", 3), ("splits.by", 1)],
+    )
+    def test_a_key_becomes_a_line(self, key: str, line: int) -> None:
+        text = "name: x\nsources:\n  - name: q\n    path: a.jsonl\nrules:\n  short: {signal: n, op: <, threshold: 1}\n"
+        pipeline = loaded(text)
+        with pytest.raises(InputError) as caught, pipeline.locating():
+            raise InputError("is wrong", key=key)
+        assert (caught.value.file, caught.value.line) == ("pipeline.yaml", line)
+
+    def test_the_data_file_stays_in_the_message(self) -> None:
+        with pytest.raises(InputError) as caught, loaded(MINIMAL).locating():
+            raise InputError("no such file", key="sources.source1.path", file="a.jsonl")
+        assert str(caught.value) == "pipeline.yaml line 3, sources.source1.path: a.jsonl: no such file"
+
+    def test_every_one_of_several_gets_its_line(self) -> None:
+        several = ManyInputErrors([InputError("a", key="name"), InputError("b", key="sources.source1.path")])
+        with pytest.raises(ManyInputErrors) as caught, loaded(MINIMAL).locating():
+            raise several
+        assert [error.line for error in caught.value.errors] == [1, 3]
+
+    def test_a_line_of_data_is_not_replaced(self) -> None:
+        with pytest.raises(InputError) as caught, loaded(MINIMAL).locating():
+            raise InputError("broken", key="sources.source1.path", file="a.jsonl", line=9)
+        assert str(caught.value).startswith("a.jsonl line 9")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import duckdb
 import pytest
 
@@ -96,10 +98,27 @@ def test_near_misses_need_a_numeric_value_and_threshold(rule: RuleConfig, possib
 
 
 @pytest.mark.parametrize(
+    ("threshold", "op", "near"),
+    [(10, "<", [10, 11]), (10, ">", [9, 10]), (-10, "<", [-10, -9]), (0, "<", None)],
+)
+def test_a_near_miss_is_not_met_and_close(threshold: int, op: Literal["<", ">"], near: list[int] | None) -> None:
+    rule = compile_rule("rule", RuleConfig(signal="n_words", op=op, threshold=threshold), KINDS)
+    found = rule.near_miss_sql(0.1)
+    if near is None or found is None:
+        assert near is found is None
+        return
+    condition, parameters = found
+    statement = f"select n_words from (select range - 20 as n_words from range(41)) as t where {condition} order by 1"
+    with duckdb.connect() as con:
+        assert [row[0] for row in con.execute(statement, parameters).fetchall()] == near
+
+
+@pytest.mark.parametrize(
     ("rule", "key", "message"),
     [
-        (RuleConfig(signal="n_word", op="<", threshold=3), "rules.r.signal", 'did you mean "n_words"?'),
-        (RuleConfig(signal="n_words", op="<", threshold="3"), "rules.r", "between a number and a text"),
+        (RuleConfig(signal="n_word", op="<", threshold=3), "rules.r.signal", "did you mean n_words?"),
+        (RuleConfig(signal="xyz", op="<", threshold=3), "rules.r.signal", "there are: "),
+        (RuleConfig(signal="n_words", op="<", threshold="3"), "rules.r.threshold", "is a number"),
         (RuleConfig(signal="n_words", op="<", threshold=float("nan")), "rules.r.threshold", "finite"),
         (RuleConfig(signal="n_words", op="<", threshold=2**70), "rules.r.threshold", "64 bits"),
         (RuleConfig(when="n_words < 3", threshold=3), "rules.r.threshold", "would have no effect"),

@@ -1,25 +1,16 @@
-"""The contract of families: documented columns, versions that follow the code, blocks and threads without effect."""
+"""The contract of families: documented columns, blocks and threads without effect."""
 
 from __future__ import annotations
 
-import ast
-import importlib.util
-import json
-import sys
 from concurrent.futures import ThreadPoolExecutor
-from hashlib import sha256
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
 from dataprep.record import TURNS_TYPE, Turns
-from dataprep.signals import Family, TextBlock, families, measure, signal_columns
+from dataprep.signals import TextBlock, families, measure, signal_columns
 from dataprep.signals.block import split_rows
-
-VERSIONS = Path(__file__).with_name("versions.json")
-RECORDED_WITH = (3, 11)  # ast.unparse, which the digests are of, may write the same code otherwise elsewhere
 
 
 def column(n_rows: int, n_words: int = 40) -> pa.Array:
@@ -33,48 +24,6 @@ def column(n_rows: int, n_words: int = 40) -> pa.Array:
         for _ in range(n_rows)
     ]
     return pa.array(rows, TURNS_TYPE)
-
-
-def imported_modules(name: str, found: dict[str, str]) -> dict[str, str]:
-    """Sources, without comments and docstrings, of a module and of the kernels and signals modules that it imports."""
-    spec = importlib.util.find_spec(name)
-    if name in found or spec is None or spec.origin is None:
-        return found
-    tree = ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if isinstance(body, list):
-            node.body = [
-                part for part in body if not (isinstance(part, ast.Expr) and isinstance(part.value, ast.Constant))
-            ]
-    found[name] = ast.unparse(tree)
-    for node in ast.walk(tree):
-        if (
-            isinstance(node, ast.ImportFrom)
-            and node.module
-            and node.module.startswith(("dataprep.kernels.", "dataprep.signals."))
-        ):
-            imported_modules(node.module, found)
-    return found
-
-
-def code_digest(family: Family) -> str:
-    sources = imported_modules(family.measure.__module__, {})
-    return sha256("\n".join(sources[name] for name in sorted(sources)).encode()).hexdigest()[:16]
-
-
-def current_versions() -> dict[str, dict[str, int | str]]:
-    return {family.name: {"version": family.version, "code": code_digest(family)} for family in families()}
-
-
-@pytest.mark.skipif(sys.version_info[:2] != RECORDED_WITH, reason="digests were recorded with another Python")
-def test_versions_follow_the_code() -> None:
-    """Where values change, raise the family's version; then (or where they do not change) run this file as a script."""
-    recorded = json.loads(VERSIONS.read_text(encoding="utf-8"))
-    changed = [name for name, now in current_versions().items() if recorded.get(name) != now]
-    assert not changed, (
-        f"code of {changed} changed: raise `version` if values change, then `python {Path(__file__).name}`"
-    )
 
 
 def test_every_signal_is_described_and_typed() -> None:
@@ -137,7 +86,3 @@ def test_hostile_text_is_measured_in_time_linear_in_its_length() -> None:
     assert sizes["size"]["n_words"].to_pylist() == [1, 50_000, 0, 0, 0, 50_000]
     assert sizes["ngrams"]["duplicate_10gram_char_share"].to_pylist()[1] == pytest.approx(1 - 1 / 50_000)
     assert sizes["parts"]["blank_parts"].to_pylist() == [0, 0, 1, 0, 1, 0]
-
-
-if __name__ == "__main__":
-    VERSIONS.write_text(json.dumps(current_versions(), indent=2) + "\n", encoding="utf-8")

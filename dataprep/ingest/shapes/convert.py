@@ -155,7 +155,7 @@ def _turn(role: Role, row: Row, column: str) -> Turn:
 
 
 def _no_object(row: Any) -> RowError:
-    return RowError("expected_object", f"expected object, got {kind_of(row)}")
+    return RowError("not_an_object", f"expected object, got {kind_of(row)}")
 
 
 def _text(column: str, meta: Callable[[Row], dict[str, Any]]) -> MakeRecord:
