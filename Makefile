@@ -16,6 +16,7 @@ $(READY): pyproject.toml constraints.txt
 ## The main job on real rows: examples/assistant, into ./demo-store.
 demo: $(READY)
 	$(BIN)/dataprep run examples/assistant/pipeline.yaml --store $(DEMO_STORE)
+	@echo "(dataprep is $(BIN)/dataprep here; '. $(BIN)/activate' puts it on the path)"
 
 ## Lint, types and every default test.
 test: $(READY) check

@@ -114,7 +114,7 @@ def _run(loaded: LoadedPipeline, store: Store, options: RunOptions, reporter: Re
     reporter.step("sources", "looking at sources")
     sources = resolve_sources(pipeline, loaded.base)
     warnings = [warning for source in sources for warning in source.warnings]
-    reporter.step("prepare", f"reading {sum(len(source.files) for source in sources)} files")
+    reporter.step("prepare", _reading(sources))
     prepared = prepare_files(
         sources, pipeline, store, workers=options.workers, reporter=reporter, block_bytes=options.block_bytes
     )
@@ -182,6 +182,11 @@ def _run(loaded: LoadedPipeline, store: Store, options: RunOptions, reporter: Re
         notes=list(result.notes),
     )
     return result
+
+
+def _reading(sources: Sequence[ResolvedSource]) -> str:
+    files = sum(len(source.files) for source in sources)
+    return "reading 1 file" if files == 1 else f"reading {files} files"
 
 
 def _stage(

@@ -82,12 +82,15 @@ class PartSummary:
     """Required columns that at least one row has with a fitting value."""
     meta_kinds: dict[str, set[str]] = field(default_factory=dict)
     part_records: list[int] = field(default_factory=list)
+    parsed: int = 0
+    """Rows that could be read, whether or not they became records; known of fresh parts only."""
 
     def add(self, other: PartSummary) -> None:
         """Add another part's counts, in order."""
         self.rows += other.rows
         self.records += other.records
         self.rejects += other.rejects
+        self.parsed += other.parsed
         for name in ("reasons", "notes", "edits"):
             getattr(self, name).update(getattr(other, name))
         for key, kinds in other.meta_kinds.items():
@@ -140,7 +143,8 @@ def write_part(table: pa.Table | pa.RecordBatch, path: Path) -> None:
 def prepare_block(block: Block, settings: PartSettings, folder: Path, index: int) -> tuple[pa.RecordBatch, PartSummary]:
     """Parse, convert and clean one block, write its part, and return the cleaned batch with its counts."""
     rows = block.parse()
-    summary = PartSummary(rows=len(rows.rows) + len(rows.rejects), notes=Counter(rows.notes))
+    n_parsed = len(rows.rows)
+    summary = PartSummary(rows=n_parsed + len(rows.rejects), notes=Counter(rows.notes), parsed=n_parsed)
     columns, rejects = _convert(rows, settings, summary)
     batch = batch_of(settings.source_name, columns)
     batch, verdicts = clean_batch(batch, settings.clean)

@@ -328,7 +328,7 @@ class _FileJob:
     def _check_columns(self, summary: PartSummary) -> None:
         """A mapped column that a whole file lacks is a mistake about the file, not about its rows."""
         source = self.result.source
-        if not summary.rows or "prepare" in self.result.reused:
+        if not summary.parsed or "prepare" in self.result.reused:
             return
         parts = [part for part in source.mapping.parts() if part.required]
         absent = [part.column for part in parts if part.column not in summary.columns_found]

@@ -1,4 +1,4 @@
-"""The corpus of bad input: bytes and files of every kind of damage, made rather than stored, and a shell to feed them to.
+"""The corpus of bad input: files of every kind of damage, made rather than stored, and a shell to feed them to.
 
 `Desk` is a folder with a pipeline file, its data and a store, on which commands are run as a user runs them.
 """
@@ -27,7 +27,7 @@ from tests.making import pairs
 
 BIDI = "\u202e"
 HOSTILE = "a 'b\" *?[x]\n\x1b[31m'; drop table records; --<script>alert(1)</script>|`*_\u202e"
-"""Everything a name can try at once: quotes, globs, a line break, a terminal sequence, SQL, HTML, Markdown, direction."""
+"""Everything a name can try: quotes, globs, a line break, a terminal sequence, SQL, HTML, Markdown, direction."""
 
 
 def lines(rows: Iterable[Any]) -> bytes:

@@ -45,6 +45,7 @@ def flipped(data: bytes, at: int) -> bytes:
     return data[:at] + bytes([data[at] ^ 0xFF]) + data[at + 1 :]
 
 
+CSV_ROWS = b"".join(b"what is the number %d there?,it is %d\n" % (n, n) for n in range(40))
 CHECKED_PAGES = parquet(pairs(300), write_page_checksum=True, compression="none")
 
 WHOLE_FILES: dict[str, tuple[str, Callable[[], bytes], str]] = {
@@ -244,8 +245,12 @@ class TestWhatIsNormalised:
 
     @pytest.mark.parametrize(
         ("name", "data"),
-        [("a.jsonl", parquet(pairs(40))), ("a.parquet", good()), ("a.csv", gzip.compress(b"prompt,completion\n" + b"".join(b"what is number %d here?,it is %d\n" % (n, n) for n in range(40))))],
-    )  # fmt: skip
+        [
+            ("a.jsonl", parquet(pairs(40))),
+            ("a.parquet", good()),
+            ("a.csv", gzip.compress(b"prompt,completion\n" + CSV_ROWS)),
+        ],
+    )
     def test_another_format_than_the_name_says(self, desk: Desk, name: str, data: bytes) -> None:  # row 3
         assert self.notes(desk, name, data) == ({} if name == "a.csv" else {"wrong_extension": 1})
 
@@ -273,7 +278,8 @@ class TestWhatIsNormalised:
         assert notes["nul_removed"] >= 5
         prompts = [prompt for prompt, _ in desk.texts()]
         assert {"ab c d?", "raw one here?"} <= set(prompts)
-        assert desk.sql("select meta_key from records where meta_key is not null order by 1").to_series().to_list() == ["v", "w"]  # fmt: skip
+        values = desk.sql("select meta_key from records where meta_key is not null order by 1").to_series()
+        assert values.to_list() == ["v", "w"]
         assert b"\0" not in (desk.store / "versions" / desk.manifest()["version_id"] / "README.md").read_bytes()
 
 
@@ -348,9 +354,6 @@ def test_missing_null_empty_and_blank_are_four_different_verdicts(desk: Desk) ->
     assert len(set(names)) == 4
     for rule, word in zip(names, ("missing", "null", "empty", "white"), strict=True):
         assert word in rule
-
-
-CSV_ROWS = b"".join(b"what is the number %d there?,it is %d\n" % (n, n) for n in range(40))
 
 
 class TestCsv:  # rows 20 to 22
@@ -468,15 +471,21 @@ class TestFiles:  # row 26
             assert "data/odd" in desk.run({"path": path}, code=2).err
 
 
+def at_step(step: str, act: Callable[[], object]) -> Callable[[Event], None]:
+    """A listener that does something when a step starts."""
+
+    def listen(event: Event) -> None:
+        if (event.kind, event.step) == ("step", step):
+            act()
+
+    return listen
+
+
 class TestFilesThatChange:  # row 27
     def change(self, desk: Desk, at: str, change: Callable[[], object], **source: Any) -> InputError:
-        def listen(event: Event) -> None:
-            if event.kind == "step" and event.step == at:
-                change()
-
         pipeline = desk.pipeline({"path": "*.jsonl", **source})
         with pytest.raises(InputError) as caught:
-            dataprep.run(pipeline, store=desk.store, on_event=listen)
+            dataprep.run(pipeline, store=desk.store, on_event=at_step(at, change))
         desk.assert_nothing_published()
         return caught.value
 
@@ -498,9 +507,7 @@ class TestFilesThatChange:  # row 27
         path = desk.write("a.jsonl", good())
         desk.write("b.jsonl", good(40, start=40))
         pipeline = desk.pipeline({"path": "*.jsonl", "on_bad_file": "quarantine"})
-        first = dataprep.run(
-            pipeline, store=desk.store, on_event=lambda event: path.unlink() if event.step == "prepare" and event.kind == "step" else None
-        )  # fmt: skip
+        first = dataprep.run(pipeline, store=desk.store, on_event=at_step("prepare", path.unlink))
         assert (first.counts["kept"], first.counts["rejects"]) == (40, 1)
         desk.write("a.jsonl", good())
         second = dataprep.run(pipeline, store=desk.store)
@@ -510,9 +517,8 @@ class TestFilesThatChange:  # row 27
         path = desk.write("a.jsonl", good())
         desk.write("b.jsonl", good(40, start=40))
         pipeline = desk.pipeline({"path": "*.jsonl", "on_bad_file": "quarantine"})
-        first = dataprep.run(
-            pipeline, store=desk.store, on_event=lambda event: path.write_bytes(good(41)) if event.step == "prepare" and event.kind == "step" else None
-        )  # fmt: skip
+        grow = at_step("prepare", lambda: path.write_bytes(good(41)))
+        first = dataprep.run(pipeline, store=desk.store, on_event=grow)
         assert (first.counts["kept"], first.counts["rejects"]) == (40, 1)
         assert dataprep.run(pipeline, store=desk.store).counts["rejects"] == 0
 
@@ -621,7 +627,8 @@ def test_text_that_nobody_can_see_is_measured_quickly_and_shown(desk: Desk) -> N
     desk.write("a.jsonl", good() + lines(rows))
     desk.run({"path": "a.jsonl"}, clean={"cleaners": []}, default_rules=False)
     assert desk.manifest()["counts"]["kept"] == 44
-    (prepare,) = [run["seconds"]["prepare"] for run in map(json.loads, [path.read_bytes() for path in desk.store.glob("runs/*/run.json")])]  # fmt: skip
+    (run,) = desk.store.glob("runs/*/run.json")
+    prepare = json.loads(run.read_bytes())["seconds"]["prepare"]
     assert prepare < 5
     shown = desk.command("show", "bad", "-n", "50", "--where", "line > 40").out
     ids = desk.sql("select record_id from records where line > 40 order by line").to_series().to_list()

@@ -84,7 +84,7 @@ _RULES: Final = (
             signal="n_words",
             op="<",
             threshold=1,
-            because="there is no word in the whole record; raise the threshold where short texts teach nothing",
+            because="fewer words than this teach nothing; by default only records without any word go",
         ),
         "Gopher drops documents under 50 words (Rae et al. 2021, arXiv 2112.11446); in intents and answers one word is "
         "often all there should be (`register`, `Yes`)",

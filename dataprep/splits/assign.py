@@ -71,30 +71,32 @@ def assign_splits(con: duckdb.DuckDBPyConnection, config: SplitConfig, mode: str
         mode: the resolved mode: group, time, source or given.
     """
     con.execute(read_sql("steps/groups"), {"stratify": config.stratify, "seed": str(config.seed)})
+    shares = dict(zip(SPLITS, (config.train, config.validation, config.test), strict=True))
     if mode == "time":
         con.execute(
             f"create table assigned as {read_sql('steps/split_by_time')}",
             {"train": config.train, "validation": config.validation},
         )
-        return _empty_splits(con, config)
+        return _empty_splits(con, shares) + _time_notes(con)
     con.execute("create table assigned as select group_id, pin as split from groups where pin is not null")
     free = con.sql(
         "select group_id, size from groups where pin is null order by stratum nulls first, place, group_id"
     ).to_arrow_table()
     if free.num_rows:
-        shares = np.array([config.train, config.validation, config.test])
-        chosen = allocate(free["size"].to_numpy().astype(np.int64), shares)
+        chosen = allocate(free["size"].to_numpy().astype(np.int64), np.array(list(shares.values())))
         splits = pa.array(SPLITS).take(pa.array(chosen))
         con.register("divided", pa.table({"group_id": free["group_id"], "split": splits}))
         con.execute("insert into assigned select group_id, split from divided")
         con.unregister("divided")
-    notes = [] if mode in ("given", "source") else _empty_splits(con, config)
-    return notes + (_stratification_notes(con, config) if config.stratify and mode == "group" else [])
+    notes = _pinned_notes(con)
+    if mode == "group":
+        notes += _empty_splits(con, shares)
+        notes += _stratification_notes(con, shares) if config.stratify else []
+    return notes
 
 
-def _empty_splits(con: duckdb.DuckDBPyConnection, config: SplitConfig) -> list[str]:
+def _empty_splits(con: duckdb.DuckDBPyConnection, shares: dict[str, float]) -> list[str]:
     filled = {row[0] for row in con.sql("select distinct split from assigned").fetchall()}
-    shares = dict(zip(SPLITS, (config.train, config.validation, config.test), strict=True))
     return [
         f"nothing in {split}: there are too few groups for a share of {share:g}"
         for split, share in shares.items()
@@ -102,34 +104,44 @@ def _empty_splits(con: duckdb.DuckDBPyConnection, config: SplitConfig) -> list[s
     ]
 
 
-def _stratification_notes(con: duckdb.DuckDBPyConnection, config: SplitConfig) -> list[str]:
+def _stratification_notes(con: duckdb.DuckDBPyConnection, shares: dict[str, float]) -> list[str]:
+    """Labels that a split lacks though it has others, and groups of several labels."""
     notes: list[str] = []
     strata = con.sql("select count(distinct stratum) from groups").fetchall()[0][0]
-    if not strata:
-        return notes
-    for split, share in zip(SPLITS, (config.train, config.validation, config.test), strict=True):
-        if share == 0:
+    filled = {row[0] for row in con.sql("select distinct split from assigned").fetchall()}
+    for split, share in shares.items():
+        if not strata or split not in filled:
             continue
-        absent = con.execute(
-            """
-            select stratum, sum(size)::bigint as records from groups
-            where stratum is not null
-              and stratum not in (select stratum from groups join assigned using (group_id)
-                                  where split = $split and stratum is not null)
-            group by stratum order by records desc, stratum
-            """,
-            {"split": split},
-        ).fetchall()
+        absent = con.execute(read_sql("steps/absent_labels"), {"split": split}).fetchall()
         if absent:
-            shown = ", ".join(f"{clip(one_line(label), _LABEL_WIDTH)} ({records})" for label, records in absent[:3])
+            shown = ", ".join(f"{label} ({records})" for label, records in absent[:3])
             more = f" and {len(absent) - 3} more" if len(absent) > 3 else ""
             notes.append(
-                f"{len(absent)} of {strata} labels have no record in {split} "
+                f"{len(absent)} of {strata} labels {'has' if len(absent) == 1 else 'have'} no record in {split} "
                 f"(too few groups for a share of {share:g}): {shown}{more}"
             )
     mixed = con.sql(
         "select count(*) from (select group_id from grouped group by group_id having count(distinct label) > 1)"
     ).fetchall()[0][0]
     if mixed:
-        notes.append(f"{mixed} groups hold more than one label and were placed whole, by their commonest label")
+        held = "1 group holds" if mixed == 1 else f"{mixed} groups hold"
+        notes.append(f"{held} more than one label; a group is placed whole, by its commonest label")
     return notes
+
+
+def _pinned_notes(con: duckdb.DuckDBPyConnection) -> list[str]:
+    straddling = con.sql(
+        "select count(*) from (select group_id from grouped where side < 2 group by group_id having count(distinct pin) > 1)"
+    ).fetchall()[0][0]
+    if not straddling:
+        return []
+    stand = "1 group stands" if straddling == 1 else f"{straddling} groups stand"
+    return [f"{stand} in validation and in test, as given; the held-out side stays whole"]
+
+
+def _time_notes(con: duckdb.DuckDBPyConnection) -> list[str]:
+    older = con.sql(read_sql("steps/older_held_out")).fetchall()[0][0]
+    if not older:
+        return []
+    are = "1 held-out record is" if older == 1 else f"{older} held-out records are"
+    return [f"{are} older than the newest in train: a group goes by its latest record, so train never sees the future"]

@@ -4,13 +4,14 @@ select
     rows.row,
     ids.record_id,
     coalesce(fate.status, 'kept') as status,
-    if(fate.status is null, assigned.split, null) as split,
+    if(fate.status is null, coalesce(pins.pin, assigned.split), null) as split,
     fate.step,
     fate.rule,
     partner.record_id as partner_id,
     grouped.group_id
 from rows
 join ids using (row)
+join pins using (row)
 left join fate using (row)
 left join ids as partner on partner.row = fate.partner
 left join grouped using (row)

@@ -105,7 +105,7 @@ def test_a_near_miss_is_not_met_and_close(threshold: int, op: Literal["<", ">"],
     rule = compile_rule("rule", RuleConfig(signal="n_words", op=op, threshold=threshold), KINDS)
     found = rule.near_miss_sql(0.1)
     if near is None or found is None:
-        assert near is found is None
+        assert (near, found) == (None, None)
         return
     condition, parameters = found
     statement = f"select n_words from (select range - 20 as n_words from range(41)) as t where {condition} order by 1"
