@@ -148,13 +148,17 @@ def quote_scalar(text: str) -> str:
 
 
 def store_root(store: PathLike | None, loaded: LoadedPipeline | None = None) -> Path:
-    """Where versions live: the argument, `$DATAPREP_STORE`, the pipeline file's `store`, or `./store`."""
-    if store is not None:
-        return Path(store)
-    if environment := os.environ.get("DATAPREP_STORE"):
-        return Path(environment)
+    """Where versions live: the argument, `$DATAPREP_STORE`, the pipeline file's `store`, or `./store`.
+
+    Raises:
+        dataprep.errors.InputError: no folder can be there.
+    """
+    from dataprep.store.layout import check_root
+
     named = loaded.store if loaded is not None else None
-    return named or Path("store")
+    root = Path(store or os.environ.get("DATAPREP_STORE") or named or "store")
+    check_root(root)
+    return root
 
 
 def _processors() -> int:

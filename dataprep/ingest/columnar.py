@@ -37,7 +37,7 @@ _BUFFER_BYTES = 1 << 20
 
 
 class MeasuredFile(io.FileIO):
-    """An open file for Arrow to read, bounded and counted. Leaves the descriptor open for its owner.
+    """An open file for Arrow to read, bounded, with its size. Leaves the descriptor open for its owner.
 
     A damaged length in a file would make Python reserve that much memory at once, so reads end where the file does.
     """
@@ -46,16 +46,14 @@ class MeasuredFile(io.FileIO):
         super().__init__(file.fileno(), closefd=False)
         self.size = self.seek(0, io.SEEK_END)
         """Bytes."""
-        self.consumed = 0
-        """Bytes read so far."""
+        self.position = 0
+        """Bytes up to where the rows read so far are stored, as `_Blocks` works it out."""
         self.seek(0)
 
     def read(self, size: int | None = -1) -> bytes:
         """At most the bytes there are."""
         rest = max(self.size - self.tell(), 0)
-        data = super().read(rest if size is None or size < 0 else min(size, rest)) or b""
-        self.consumed += len(data)
-        return data
+        return super().read(rest if size is None or size < 0 else min(size, rest)) or b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +149,7 @@ def read_parquet(file: MeasuredFile, *, block_bytes: int, limits: IngestLimits, 
             n_rows = min(max(block_bytes // row_bytes, 1), _MAX_BATCH_ROWS)
             yield from parquet.iter_batches(batch_size=n_rows, row_groups=[group], use_threads=False)
 
-    blocks = _Blocks(block_bytes, limits, file.size, shown)
+    blocks = _Blocks(file, block_bytes, limits, shown, n_promised=metadata.num_rows)
     yield from blocks.of(_guarded(batches, "Parquet", shown))
     if blocks.n_rows != metadata.num_rows:
         message = f"the Parquet footer promises {metadata.num_rows} rows, but {blocks.n_rows} could be read"
@@ -178,18 +176,25 @@ def read_arrow(
                 column.view(without_text(column.type)).validate(full=True)
             yield batch
 
-    yield from _Blocks(block_bytes, limits, file.size, shown).of(_guarded(batches, "Arrow", shown))
+    yield from _Blocks(file, block_bytes, limits, shown).of(_guarded(batches, "Arrow", shown))
 
 
 class _Blocks:
-    """Cuts record batches into blocks of bounded decoded size."""
+    """Cuts record batches into blocks of bounded decoded size, and keeps the file's position.
 
-    def __init__(self, block_bytes: int, limits: IngestLimits, file_bytes: int, shown: str) -> None:
+    Arrow files are read from start to end; Parquet is not (footer first, then columns by turns), so there the position
+    is the share of the promised rows.
+    """
+
+    def __init__(
+        self, file: MeasuredFile, block_bytes: int, limits: IngestLimits, shown: str, n_promised: int | None = None
+    ) -> None:
         self.n_rows = 0
+        self._file = file
         self._block_bytes = block_bytes
         self._limits = limits
-        self._file_bytes = file_bytes
         self._shown = shown
+        self._n_promised = n_promised
         self._expanded = 0
 
     def of(self, batches: Iterator[pa.RecordBatch]) -> Iterator[Block]:
@@ -204,9 +209,12 @@ class _Blocks:
             yield from self._cut(batch.slice(half))
         elif batch.num_rows:
             self._expanded += size
-            check_expansion(self._expanded, self._file_bytes, self._limits, self._shown)
-            yield ColumnarBlock(batch, self.n_rows + 1, self._limits.max_record_bytes)
+            check_expansion(self._expanded, self._file.size, self._limits, self._shown)
+            first_row = self.n_rows + 1
             self.n_rows += batch.num_rows
+            promised = self._n_promised
+            self._file.position = self._file.size * self.n_rows // promised if promised else self._file.tell()
+            yield ColumnarBlock(batch, first_row, self._limits.max_record_bytes)
 
 
 def _check_schema(schema: pa.Schema, shown: str) -> None:

@@ -153,9 +153,7 @@ class FileBlocks(Iterator[Block]):
     @property
     def position(self) -> int:
         """Bytes of the file, as it is stored (compressed, that is), that have been read for the blocks so far."""
-        if isinstance(self._opened, ByteStream):
-            return self._opened.position
-        return 0 if self._opened is None else self._opened.consumed
+        return 0 if self._opened is None else self._opened.position
 
     def _read(self) -> Iterator[Block]:
         before = _fingerprint(self._path, self._shown)

@@ -114,7 +114,7 @@ def _stratification_notes(con: duckdb.DuckDBPyConnection, shares: dict[str, floa
             continue
         absent = con.execute(read_sql("steps/absent_labels"), {"split": split}).fetchall()
         if absent:
-            shown = ", ".join(f"{label} ({records})" for label, records in absent[:3])
+            shown = ", ".join(f"{clip(one_line(label), 40)} ({records})" for label, records in absent[:3])
             more = f" and {len(absent) - 3} more" if len(absent) > 3 else ""
             notes.append(
                 f"{len(absent)} of {strata} labels {'has' if len(absent) == 1 else 'have'} no record in {split} "
@@ -131,7 +131,8 @@ def _stratification_notes(con: duckdb.DuckDBPyConnection, shares: dict[str, floa
 
 def _pinned_notes(con: duckdb.DuckDBPyConnection) -> list[str]:
     straddling = con.sql(
-        "select count(*) from (select group_id from grouped where side < 2 group by group_id having count(distinct pin) > 1)"
+        "select count(*) from ("
+        "select group_id from grouped where side < 2 group by group_id having count(distinct pin) > 1)"
     ).fetchall()[0][0]
     if not straddling:
         return []

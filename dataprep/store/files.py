@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 
-from dataprep.errors import InputError, MachineError
+from dataprep.errors import MachineError
 
 
 def sync_file(path: Path) -> None:
@@ -95,7 +95,6 @@ def machine_errors(path: Path) -> Iterator[None]:
 
     Raises:
         MachineError: the disk is full or cannot be written.
-        InputError: `path` cannot be a folder, because it is a file or lies in one, or its name is too long.
     """
     try:
         yield
@@ -103,9 +102,6 @@ def machine_errors(path: Path) -> Iterator[None]:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             free = "free some space or name another --store"
             raise MachineError(f"no space left while writing ({error.strerror})", file=str(path), hint=free) from error
-        if error.errno in (errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG):
-            hint = "name a folder that can hold versions by --store"
-            raise InputError(f"no store can be here ({error.strerror})", file=str(path), hint=hint) from error
         if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
             hint = "make it writable or name another --store"
             raise MachineError(

@@ -10,10 +10,14 @@ catalog/000123.duckdb     current.duckdb points to the newest
 
 from __future__ import annotations
 
+import os
+import stat
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from urllib.parse import quote, unquote
+
+from dataprep.errors import InputError
 
 FORMAT_VERSION = 1
 
@@ -77,6 +81,28 @@ class Store:
     def dataset_refs(self, dataset: str) -> Path:
         """Folder of one dataset's references; any name is allowed, so it is encoded."""
         return self.refs / encode_name(dataset)
+
+
+def check_root(root: Path) -> None:
+    """Refuse a path that no store can have: that of a file or below one, too long, or with a backslash in it.
+
+    DuckDB takes a backslash for a separator on every system, and would look for the catalog elsewhere.
+
+    Raises:
+        InputError: it is one of these.
+    """
+    problem = None
+    try:
+        if not stat.S_ISDIR(root.stat().st_mode):
+            problem = "it is not a folder"
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        problem = getattr(error, "strerror", None) or str(error)
+    if os.sep != "\\" and "\\" in str(root.absolute()):
+        problem = "its path holds a backslash"
+    if problem:
+        raise InputError(f"no store can be here: {problem}", file=str(root), hint="name another folder by --store")
 
 
 def encode_name(name: str) -> str:
