@@ -79,6 +79,16 @@ def rule_columns(meta: Sequence[MetaColumn]) -> dict[str, ColumnKind]:
     return columns
 
 
+def check_rules(rules: Mapping[str, RuleConfig]) -> None:
+    """Find mistakes in rules before hours of reading; what only the data can tell (`meta_*`) waits for `decide`.
+
+    Raises:
+        InputError: one rule has a mistake; ManyInputErrors: several have.
+    """
+    texts = {name: " ".join(filter(None, (rule.when, rule.signal, rule.value))) for name, rule in rules.items()}
+    compile_rules({name: rule for name, rule in rules.items() if "meta_" not in texts[name]}, rule_columns([]))
+
+
 def load_tables(con: duckdb.DuckDBPyConnection, prepared: Sequence[PreparedFile]) -> list[MetaColumn]:
     """Gather all parts into narrow tables: rows, keys and ids; signals stay in their files, as a view."""
     parts: dict[str, list[str | int]] = {

@@ -22,7 +22,7 @@ import duckdb
 import polars as pl
 import pyarrow as pa
 
-from dataprep.decide import Decision, check_promises, decide
+from dataprep.decide import Decision, check_rules, check_promises, decide
 from dataprep.errors import Cancelled, DataprepError, InputError, RefusedError
 from dataprep.events import Reporter
 from dataprep.pipeline.load import LoadedPipeline
@@ -111,6 +111,7 @@ def _run(loaded: LoadedPipeline, store: Store, options: RunOptions, reporter: Re
     pipeline = loaded.pipeline
     for assumption in loaded.assumed:
         reporter.note(f"assumed: {assumption}")
+    check_rules(effective_rules(pipeline))
     reporter.step("sources", "looking at sources")
     sources = resolve_sources(pipeline, loaded.base)
     warnings = [warning for source in sources for warning in source.warnings]

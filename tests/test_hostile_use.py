@@ -89,7 +89,7 @@ def test_keys_of_any_name_are_data_and_change_nothing_else(desk: Desk) -> None:
         done = desk.command(*command)
         assert done.code == 0, done
         assert is_harmless(done.out)
-    for name in ("a.csv", "a.jsonl", "a.parquet"):
+    for name in ("out.csv", "out.jsonl", "out.parquet"):
         assert desk.command("export", "bad", desk.folder / name).code == 0
         assert desk.command("export", "bad", desk.folder / f"flat-{name}", "--flat").code == 0
 
@@ -98,9 +98,8 @@ def test_a_key_with_nul_meets_no_other_and_rules_find_odd_keys(desk: Desk) -> No
     rows = [row | {"a\0b": "v", 'q"; drop': n} for n, row in enumerate(pairs(40))]
     desk.write("a.jsonl", lines(rows))
     rule = {"when": '"meta_q""; drop" < $threshold', "threshold": 5, "action": "drop"}
-    done = desk.command("run", desk.pipeline({"path": "a.jsonl"}, rules={"odd": rule}))
-    assert done.code in (0, 2), done
-    desk.run({"path": "a.jsonl"})
+    desk.run({"path": "a.jsonl"}, rules={"odd": rule})
+    assert desk.manifest()["counts"]["dropped"] == 5
     assert "meta_ab" in desk.manifest()["meta_columns"]
 
 
@@ -147,13 +146,14 @@ def test_one_row_is_a_dataset_and_says_which_splits_are_empty(desk: Desk) -> Non
 )
 def test_rules_cannot_reach_beyond_their_columns(desk: Desk, condition: str) -> None:
     desk.write("a.jsonl", good())
-    done = desk.run({"path": "a.jsonl"}, code=2, rules={"evil": {"when": condition, "action": "drop"}})
-    assert "evil" in done.err
+    done = desk.command(
+        "run", desk.pipeline({"path": "a.jsonl"}, rules={"evil": {"when": condition, "action": "drop"}})
+    )
+    assert (done.code, "rules.evil.when" in done.err) == (2, True), done
+    desk.assert_nothing_published()
 
 
-@pytest.mark.parametrize(
-    "name", ['a b\'s "q"', "a?b#c%d;e*[f]", "größe-日本", "new\nline';select 1;--", "-dash", "a\\b"]
-)
+@pytest.mark.parametrize("name", ['a b\'s "q"', "a?b#c%d;e*[f]", "größe-日本", "new\nline';select 1;--", "-dash"])
 def test_a_store_may_have_any_name(tmp_path: Path, name: str) -> None:
     desk = Desk(tmp_path, store_name=name)
     desk.write("a.jsonl", good() + b"oops\n")
@@ -167,14 +167,20 @@ def test_a_store_may_have_any_name(tmp_path: Path, name: str) -> None:
 class TestWhereTheStoreIs:
     def test_a_store_that_is_a_file_or_in_one_or_has_no_name(self, tmp_path: Path) -> None:
         (tmp_path / "store").write_bytes(b"x")
-        for name in ("store", "store/below", "x" * 300):
+        for name in ("store", "store/below", "x" * 300, "back\\slash"):
             desk = Desk(tmp_path, store_name=name)
             desk.write("a.jsonl", good())
-            for command in (("run", "pipeline.yaml"), ("versions",), ("show", "bad"), ("sql", "from runs")):
-                desk.pipeline({"path": "a.jsonl"})
-                done = desk.command(*(tmp_path / word if word.endswith(".yaml") else word for word in command))
+            pipeline = desk.pipeline({"path": "a.jsonl"})
+            for command in (
+                ("run", pipeline),
+                ("plan", pipeline),
+                ("versions",),
+                ("show", "bad"),
+                ("sql", "from runs"),
+            ):
+                done = desk.command(*command)
                 assert done.code == 2, done
-                assert name[:20] in done.err
+                assert "no store can be here" in done.err
                 assert "next:" in done.err
         assert (tmp_path / "store").read_bytes() == b"x"
 
@@ -210,7 +216,7 @@ class TestStreams:
         script = f'd() {{ "{sys.executable}" -m dataprep "$@" --store "{desk.store}"; }}; {command}'
         return subprocess.run(["bash", "-c", script], cwd=desk.folder, capture_output=True, timeout=60, check=False)
 
-    @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-", "--json >&-"])
+    @pytest.mark.parametrize("closed", ["<&- >&- 2>&-", "--json >&-"])
     def test_a_run_with_closed_streams_still_publishes(self, desk: Desk, pipeline: Path, closed: str) -> None:
         done = self.shell(desk, f"d run {pipeline} {closed}")
         assert done.returncode == 0, done
@@ -219,13 +225,12 @@ class TestStreams:
 
     def test_a_reader_that_goes_away_ends_the_command_quietly(self, desk: Desk, pipeline: Path) -> None:
         self.shell(desk, f"d run {pipeline}")
-        query = "select * from records, range(20000)"
-        done = self.shell(desk, f"d sql '{query}' --format csv | head -1; echo ${{PIPESTATUS[0]}}")
-        assert done.stdout.decode().split()[-1] == "130"
-        assert done.stderr == b""
+        query = "select * from records, range(1000)"
+        done = self.shell(desk, f"(d sql '{query}' --format csv; echo $? >&2) | true")
+        assert done.stderr == b"130\n"
 
     def test_help_into_a_closed_pipe_is_quiet(self, desk: Desk) -> None:
-        assert self.shell(desk, "d --help | true").stderr == b""
+        assert self.shell(desk, f"'{sys.executable}' -m dataprep --help | true").stderr == b""
 
 
 def test_two_runs_at_once_into_one_store_both_end_right(desk: Desk) -> None:
@@ -278,8 +283,7 @@ def test_a_file_that_changes_while_keys_are_made_anew_is_set_aside_by_quarantine
     assert dataprep.run(pipeline, store=desk.store, on_event=touch).counts["rejects"] == 1
 
 
-@pytest.mark.parametrize("seconds", [0.5, 1.0])
-def test_a_killed_run_leaves_nothing_and_the_next_one_ends_right(desk: Desk, seconds: float) -> None:
+def test_a_killed_run_leaves_nothing_and_the_next_one_ends_right(desk: Desk) -> None:
     desk.write("a.jsonl", good(60_000))
     pipeline = desk.pipeline({"path": "a.jsonl"})
     command = [sys.executable, "-m", "dataprep", "run", str(pipeline), "--store", str(desk.store)]
@@ -287,7 +291,6 @@ def test_a_killed_run_leaves_nothing_and_the_next_one_ends_right(desk: Desk, sec
     deadline = time.monotonic() + 30
     while not list(desk.store.glob("cache/prepare/.*")) and time.monotonic() < deadline:
         time.sleep(0.01)
-    time.sleep(seconds - 0.5)
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert len(list(desk.store.glob("refs/*/1"))) == 0

@@ -15,6 +15,7 @@ import pytest
 import dataprep
 from dataprep.clean import CLEANERS
 from dataprep.clean.edits import Edit, undo
+from dataprep.errors import InputError
 from tests.making import pair, pairs, run_yaml, split, table, write_jsonl
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "assistant"
@@ -245,3 +246,15 @@ def test_a_published_version_stays_readable_when_the_cache_and_the_catalog_are_g
     shutil.rmtree(store / "cache")
     shutil.rmtree(store / "catalog")
     assert dataprep.open("assistant@latest", store=store).split("train").height == example.counts["splits"]["train"]
+
+
+def test_a_mistake_in_a_rule_is_found_before_anything_is_read(tmp_path):
+    source = write_jsonl(tmp_path / "a.jsonl", pairs(3))
+    steps = []
+    with pytest.raises(InputError, match="did you mean"):
+        run_yaml(
+            tmp_path,
+            f"name: r\nsources: [{{path: '{source}'}}]\nrules: {{x: {{signal: n_word, op: '<', threshold: 3}}}}\n",
+            on_event=lambda event: steps.append(event.step),
+        )
+    assert "prepare" not in steps
