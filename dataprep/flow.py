@@ -22,7 +22,7 @@ import duckdb
 import polars as pl
 import pyarrow as pa
 
-from dataprep.decide import Decision, check_rules, check_promises, decide
+from dataprep.decide import Decision, check_promises, check_rules, decide
 from dataprep.errors import Cancelled, DataprepError, InputError, RefusedError
 from dataprep.events import Reporter
 from dataprep.pipeline.load import LoadedPipeline
