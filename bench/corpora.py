@@ -13,8 +13,11 @@ import random
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+
 SHARED = Path(os.environ.get("DATAPREP_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
 T0 = SHARED / "instructions" / "t0_train_50k.jsonl.gz"
+REPLACED_SHARE = 0.1
 EXAMPLE = Path(__file__).parents[1] / "examples" / "assistant" / "data" / "t0_sample.jsonl"
 
 
@@ -38,18 +41,26 @@ def t0_rows() -> Iterator[dict[str, str]]:
 
 
 def t0_times(copies: int, path: Path) -> Path:
-    """T0 `copies` times over as JSON Lines, every row made distinct by words drawn with a fixed seed. Kept if there."""
+    """T0 `copies` times over as JSON Lines, every row made distinct with a fixed seed. Kept if there.
+
+    Each copy has a tenth of its words replaced by words drawn from all of T0, so that no row is a near duplicate of
+    another copy's, and a compressor does not see the same page ten times.
+    """
     if path.exists():
         return path
-    draw = random.Random(copies)
+    draw = np.random.default_rng(copies)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".part")
     rows = list(t0_rows())
+    vocabulary = [word for row in rows[::20] for word in row["prompt"].split(" ")]
     with temporary.open("w", encoding="utf-8", newline="\n") as handle:
         for copy in range(copies):
-            for row in rows:
-                mark = f"{copy}-{draw.getrandbits(40):x}"
-                made = {**row, "prompt": f"{row['prompt']}\n(reference {mark})"}
+            for number, row in enumerate(rows):
+                words = row["prompt"].split(" ")
+                places = np.flatnonzero(draw.random(len(words)) < REPLACED_SHARE)
+                for place, word in zip(places, draw.integers(0, len(vocabulary), len(places)), strict=True):
+                    words[place] = vocabulary[word]
+                made = {**row, "prompt": f"{' '.join(words)}\n(reference {copy}-{number})"}
                 handle.write(json.dumps(made, ensure_ascii=False) + "\n")
     temporary.rename(path)
     return path

@@ -52,6 +52,8 @@ TextColumn = list[str | None] | None
 """One text or null for each turn or record; None where all are null."""
 
 MISSING_EXTRA: Final = '{"missing":true}'
+_CALLS: Final = r'"(tool_calls":\[|function_call":)[{t]'
+"""Finds calls in a turn's extra: a list with a call in it, or the older single one (`true` where the content is it)."""
 """`extra` of a turn whose field the row did not have at all. Its content is null, as is that of a field given as null;
 the two stay apart because the default rules give them different reasons."""
 
@@ -253,8 +255,15 @@ class Turns:
     @cached_property
     def missing(self) -> npt.NDArray[np.bool_]:
         """Whether each turn stands for a field that the row did not have at all. Shape (m,)."""
-        found = pc.fill_null(pc.equal(self.extras, MISSING_EXTRA), False)
-        return np.asarray(found.to_numpy(zero_copy_only=False), np.bool_)
+        return self._extras_where(pc.starts_with(self.extras, MISSING_EXTRA.removesuffix("}")))
+
+    @cached_property
+    def calls(self) -> npt.NDArray[np.bool_]:
+        """Whether each turn calls a tool, which it may do without saying anything. Shape (m,)."""
+        return self._extras_where(pc.match_substring_regex(self.extras, _CALLS))
+
+    def _extras_where(self, found: pa.BooleanArray) -> npt.NDArray[np.bool_]:
+        return np.asarray(pc.fill_null(found, False).to_numpy(zero_copy_only=False), np.bool_)
 
     def utf8(self) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.uint8]]:
         """Byte offsets, shape (m + 1,), and the UTF-8 bytes they point into. Null contents have length 0."""

@@ -437,6 +437,37 @@ def test_each_defect_of_a_conversation_has_its_own_reason(desk: Desk) -> None:  
     assert desk.sql("select status from records where line = 41").item() == "kept"
 
 
+@pytest.mark.parametrize("content", [None, "", " "])
+def test_a_turn_that_calls_a_tool_need_not_say_anything(desk: Desk, content: str | None) -> None:  # row 18
+    call = {"type": "function", "function": {"name": "weather", "arguments": "{}"}}
+    silent: list[dict[str, Any]] = [
+        {"role": "assistant", "content": content, "tool_calls": [call]},
+        {"role": "assistant", "content": content, "function_call": {"name": "weather", "arguments": "{}"}},
+        {"role": "assistant", "content": content, "tool_calls": []},
+        {"role": "assistant", "content": content, "note": 'said "tool_calls":[{ aloud'},
+    ]
+    answer = [turn("tool", "sunny and warm"), turn("assistant", "it is sunny and warm there")]
+    desk.write(
+        "a.jsonl",
+        lines(
+            [{"messages": [turn("user", f"weather in town {n}?"), quiet, *answer]} for n, quiet in enumerate(silent)]
+        ),
+    )
+    desk.run({"path": "a.jsonl"})
+    status = desk.sql("select status from records order by line").to_series().to_list()
+    assert status == ["kept", "kept", "dropped", "dropped"]
+
+
+def test_a_turn_without_its_content_is_missing_whatever_else_it_has(desk: Desk) -> None:  # row 18
+    rows = [
+        {"messages": [turn("user", "and who are you?"), {"role": "assistant", **more}]} for more in ({}, {"name": "x"})
+    ]
+    fine = [{"messages": [turn("user", row["prompt"]), turn("assistant", row["completion"])]} for row in pairs(5)]
+    desk.write("a.jsonl", lines(fine + rows))
+    desk.run({"path": "a.jsonl"})
+    assert desk.sql("select rule from records where line > 5").to_series().to_list() == ["missing", "missing"]
+
+
 class TestFiles:  # row 26
     def test_a_file_named_by_two_patterns_is_read_once(self, desk: Desk) -> None:
         desk.write("a.jsonl", good())

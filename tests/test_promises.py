@@ -7,8 +7,10 @@ import random
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
+import duckdb
 import polars as pl
 import pytest
 
@@ -258,3 +260,55 @@ def test_a_mistake_in_a_rule_is_found_before_anything_is_read(tmp_path):
             on_event=lambda event: steps.append(event.step),
         )
     assert "prepare" not in steps
+
+
+def test_readers_of_the_catalog_never_see_an_error_while_runs_publish(messy, tmp_path):
+    text = f"name: messy\nsources: [{{name: s, path: '{messy}/*.jsonl'}}]\n"
+    run_yaml(tmp_path, text)
+    seen, errors, done = [], [], threading.Event()
+
+    def read():
+        while not done.is_set():
+            try:
+                with duckdb.connect(tmp_path / "store" / "catalog" / "current.duckdb", read_only=True) as con:
+                    seen.append(con.sql("select count(distinct version), count(text) from records").fetchall()[0])
+            except duckdb.Error as error:
+                errors.append(error)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for threshold in (5, 6, 7, 8, 9):
+        run_yaml(tmp_path, text, overrides=[f"rules.too_short.threshold={threshold}"])
+    done.set()
+    reader.join()
+    assert errors == []
+    assert [versions for versions, _ in seen] == sorted(versions for versions, _ in seen)
+    assert seen[0][0] >= 1
+    assert all(texts > 0 for _, texts in seen)
+
+
+def test_whole_sources_go_where_splits_by_source_say(tmp_path):
+    for name, start in (("old", 0), ("new", 5), ("held", 8)):
+        write_jsonl(tmp_path / f"{name}.jsonl", pairs(5, start=start))
+    sources = ", ".join(f"{{name: {name}, path: '{tmp_path}/{name}.jsonl'}}" for name in ("old", "new", "held"))
+    result = run_yaml(
+        tmp_path,
+        f"name: s\nsources: [{sources}]\n"
+        "splits: {by: source, sources: {old: train, new: validation, held: test}}\n",
+    )
+    assert result.counts["splits"] == {"train": 5, "validation": 5, "test": 5}
+    assert table(result, "records").group_by("source").agg(pl.col("split").n_unique())["split"].max() == 1
+    assert any("validation and in test" in note for note in result.notes)
+
+
+def test_a_split_column_gives_each_row_its_split_and_rows_without_one_are_held(tmp_path):
+    rows = [
+        row | {"fold": fold} for row, fold in zip(pairs(6), ["train", "dev", "test", "training", "", None], strict=True)
+    ]
+    source = write_jsonl(tmp_path / "a.jsonl", rows)
+    result = run_yaml(
+        tmp_path, f"name: c\nsources: [{{path: '{source}', split_column: fold}}]\nsplits: {{by: given}}\n"
+    )
+    assert result.counts["splits"] == {"train": 2, "validation": 1, "test": 1}
+    held = table(result, "records").filter(pl.col("status") == "held")
+    assert set(held["rule"]) == {"no_given_split"}

@@ -46,14 +46,19 @@ class _Log:
 
     def __init__(self) -> None:
         self._last = time.monotonic()
+        self._step_started = 0.0
 
     def show(self, event: Event) -> None:
         """Write the event where it is worth a line."""
+        if event.kind == "step":
+            self._step_started = event.seconds
         if event.kind == "progress":
             if time.monotonic() - self._last < _LOG_EVERY_SECONDS:
                 return
             self._last = time.monotonic()
-        text = _progress_text(event, event.seconds) if event.kind == "progress" else event.message
+        text = event.message
+        if event.kind == "progress":
+            text = _progress_text(event, event.seconds - self._step_started)
         if text and event.kind not in ("finished", "stopped"):
             prefix = "warning: " if event.kind == "warning" else ""
             sys.stderr.write(f"{prefix}{one_line(text)}\n")

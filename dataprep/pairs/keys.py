@@ -25,11 +25,12 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from dataprep.errors import InputError
 from dataprep.pairs.config import DedupConfig, KeyField
 from dataprep.pairs.folding import normalize_texts
-from dataprep.record import ROLES, Turns
+from dataprep.record import MISSING_EXTRA, ROLES, Turns
 
 KEY_TYPE: Final = pa.binary(16)
 KEY_FIELDS: Final[tuple[str, ...]] = get_args(KeyField)
@@ -234,7 +235,7 @@ class _Keys:
         """Digests of contents together with what else the turn carries, tool calls above all."""
         digests = self._text_digests(normalized)
         extras = self.turns.extras
-        carrying = extras.is_valid().to_numpy(zero_copy_only=False) & ~self.turns.missing
+        carrying = pc.fill_null(pc.not_equal(extras, MISSING_EXTRA), False).to_numpy(zero_copy_only=False)
         if not carrying.any():
             return digests
         digests = digests.copy()

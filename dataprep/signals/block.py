@@ -62,6 +62,8 @@ class TextBlock:
         """Whether a turn has content (not null)."""
         self.missing = turns.missing[here]
         """Whether a turn stands for a field that the row did not have."""
+        self.calls = turns.calls[here]
+        """Whether a turn calls a tool."""
 
     @cached_property
     def scanned(self) -> Scan:

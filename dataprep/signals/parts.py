@@ -2,6 +2,8 @@
 
 Five separate counts, because they have five separate causes (a renamed column, a failed join, an unanswered row, a
 cleaning accident, a form's default) and the default rules name them. Each turn counts in one of them at most.
+A turn that calls a tool counts in none: in OpenAI's format its content is null or empty as a rule, and nothing is
+wrong with it.
 """
 
 from __future__ import annotations
@@ -28,19 +30,20 @@ _PACKED = pack_texts(PLACEHOLDERS)
 def measure(block: TextBlock) -> dict[str, npt.NDArray[np.int64]]:
     """Counts of turns without content, by what is there instead."""
     empty = np.diff(block.offsets) == 0
+    spoken = ~block.calls
     kinds = find_blank_and_listed(block.data, block.offsets, *_PACKED, CLASSES)
     return {
-        "missing_parts": block.sum_turns(~block.valid & block.missing),
-        "null_parts": block.sum_turns(~block.valid & ~block.missing),
-        "empty_parts": block.sum_turns(block.valid & empty),
-        "blank_parts": block.sum_turns(block.valid & ~empty & (kinds == 1)),
-        "placeholder_parts": block.sum_turns(block.valid & (kinds == 2)),
+        "missing_parts": block.sum_turns(spoken & ~block.valid & block.missing),
+        "null_parts": block.sum_turns(spoken & ~block.valid & ~block.missing),
+        "empty_parts": block.sum_turns(spoken & block.valid & empty),
+        "blank_parts": block.sum_turns(spoken & block.valid & ~empty & (kinds == 1)),
+        "placeholder_parts": block.sum_turns(spoken & block.valid & (kinds == 2)),
     }
 
 
 FAMILY = Family(
     name="parts",
-    version=1,
+    version=2,
     columns=(
         SignalColumn("missing_parts", pa.int64(), "Turns whose field the row did not have"),
         SignalColumn("null_parts", pa.int64(), "Turns whose field was null"),
