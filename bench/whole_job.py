@@ -1,7 +1,7 @@
 """The whole job against the floor: `dataprep run` on 10-fold T0, beside DuckDB reading the file and writing the rows.
 
 Required: CPU seconds of the whole process within 6 times DuckDB's, both writing zstd Parquet on the same two threads.
-Start-up (the same with 1,000 rows) is shown apart and taken off both. Pairs of runs are taken in turn, and ratios are of pairs.
+Start-up (the same with 1,000 rows) is shown apart and taken off both. Runs are taken in turn, and ratios are of pairs.
 """
 
 from __future__ import annotations

@@ -16,8 +16,8 @@ import duckdb
 import pyarrow as pa
 
 from dataprep.errors import InputError
+from dataprep.file_job import PreparedFile
 from dataprep.pipeline.models import Pipeline
-from dataprep.prepare import PreparedFile
 from dataprep.rules.compile import CompiledRule, compile_rules, verdicts_sql
 from dataprep.rules.config import RuleConfig
 from dataprep.rules.tree import ColumnKind

@@ -25,9 +25,10 @@ import pyarrow as pa
 from dataprep.decide import Decision, check_promises, check_rules, decide
 from dataprep.errors import Cancelled, DataprepError, InputError, RefusedError
 from dataprep.events import Reporter
+from dataprep.file_job import PreparedFile
 from dataprep.pipeline.load import LoadedPipeline
 from dataprep.pipeline.resolve import effective_rules, resolve
-from dataprep.prepare import PreparedFile, check_any_record, check_reject_budgets, prepare_files
+from dataprep.prepare import check_any_record, check_reject_budgets, prepare_files
 from dataprep.signals import families, signal_columns
 from dataprep.sources import ResolvedSource, resolve_sources
 from dataprep.sqlfiles import read_sql

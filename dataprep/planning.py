@@ -19,10 +19,11 @@ import pyarrow.parquet as pq
 
 from dataprep.decide import Decision, check_promises, decide
 from dataprep.events import Reporter
+from dataprep.file_job import PreparedFile
 from dataprep.flow import load_rejects
 from dataprep.pipeline.load import LoadedPipeline
 from dataprep.pipeline.resolve import effective_rules
-from dataprep.prepare import PreparedFile, check_any_record, pending_steps, prepare_files
+from dataprep.prepare import check_any_record, pending_steps, prepare_files
 from dataprep.record import ROLES, Turns
 from dataprep.sources import resolve_sources
 from dataprep.sqlfiles import read_sql

@@ -2,68 +2,21 @@
 
 The reader runs in the calling thread and only cuts blocks; parsing, cleaning, keys and signals run in workers. Kernels
 and Parquet writing release the interpreter lock; JSON parsing does not, which is why more than a few workers bring
-little and why blocks are large. A file's parts are written under a temporary name and renamed when complete, so a
-killed run leaves nothing that a later one could mistake for finished work.
+little and why blocks are large.
 """
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from collections import deque
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
-import orjson
-import pyarrow.parquet as pq
-
-from dataprep.errors import InputError, RefusedError
+from dataprep.errors import RefusedError
 from dataprep.events import Reporter
-from dataprep.fingerprints import fingerprint, keys_fingerprint, measure_fingerprint, prepare_fingerprint
-from dataprep.ingest.bytestream import open_regular
-from dataprep.ingest.discover import SourceFile
-from dataprep.ingest.formats import open_blocks
-from dataprep.ingest.rows import RAW_LIMIT, Block, Reject
-from dataprep.parts import (
-    PartSettings,
-    PartSummary,
-    key_part,
-    measure_part,
-    part_file,
-    prepare_block,
-    write_rejects,
-)
+from dataprep.file_job import FileJob, PreparedFile
+from dataprep.parts import PartSummary
 from dataprep.pipeline.models import Pipeline
-from dataprep.signals import families
 from dataprep.sources import ResolvedSource
-from dataprep.store.files import file_digest, take_place
 from dataprep.store.layout import Store
-
-DONE = "done.json"
-
-
-@dataclass(slots=True)
-class PreparedFile:
-    """One source file's finished parts in the cache."""
-
-    source: ResolvedSource
-    file: SourceFile
-    sha256: str
-    prepare: Path
-    keys: Path
-    measures: dict[str, Path]
-    summary: PartSummary = field(default_factory=PartSummary)
-    reused: list[str] = field(default_factory=list)
-
-    def reject_files(self) -> list[Path]:
-        """The files of rejects; a file set aside whole has one, though it has no parts."""
-        return sorted(self.prepare.glob("rejects-*.parquet"))
-
-    def part_files(self, folder: Path, table: str) -> list[Path]:
-        """The files of one table, in order of parts."""
-        return [part_file(folder, table, index) for index in range(len(self.summary.part_records))]
 
 
 def prepare_files(
@@ -97,7 +50,7 @@ def prepare_files(
             for file in source.files:
                 if left is not None and left <= 0:
                     break
-                job = _FileJob(source, file, pipeline, store, block_bytes, left)
+                job = FileJob(source, file, pipeline, store, block_bytes, left)
                 for position, summary in job.run(pool, workers, reporter):
                     rows += summary.rows
                     left = None if left is None else left - summary.rows
@@ -111,7 +64,7 @@ def prepare_files(
 def pending_steps(sources: Sequence[ResolvedSource], pipeline: Pipeline, store: Store) -> dict[int, int]:
     """For each source (by index) how many files have a step that is not in the cache."""
     return {
-        source.index: sum(_FileJob(source, file, pipeline, store, 0).is_pending for file in source.files)
+        source.index: sum(FileJob(source, file, pipeline, store, 0).is_pending for file in source.files)
         for source in sources
     }
 
@@ -151,268 +104,3 @@ def _commonest(items: Sequence[PreparedFile]) -> str:
     """The commonest reasons of rejects, with their counts."""
     reasons = sum((item.summary.reasons for item in items), start=PartSummary().reasons)
     return ", ".join(f"{reason} {count}" for reason, count in reasons.most_common(3))
-
-
-class _FileJob:
-    """Prepares one file: what is in the cache is used, what is missing is made from blocks or from cached records."""
-
-    def __init__(
-        self,
-        source: ResolvedSource,
-        file: SourceFile,
-        pipeline: Pipeline,
-        store: Store,
-        block_bytes: int,
-        sample_rows: int | None = None,
-    ) -> None:
-        self._pipeline = pipeline
-        self._block_bytes = block_bytes
-        self._sample_rows = sample_rows
-        self._unreadable: InputError | None = None
-        sha256 = ""
-        try:
-            sha256 = file_digest(file.path)
-        except OSError as error:
-            message = f"the file cannot be read (any more): {error.strerror}"
-            self._unreadable = InputError(message, file=file.shown, hint="check the file, then run again")
-        split_hint = file.split_hint if source.use_split_hints else None
-        self._settings = PartSettings(
-            source_name=source.name,
-            source=source.config,
-            mapping=source.mapping,
-            limits=pipeline.limits,
-            clean=pipeline.clean,
-            dedup=pipeline.dedup,
-            given_split=split_hint,
-        )
-        prepare = prepare_fingerprint(
-            sha256=sha256,
-            source_name=source.name,
-            source=source.config,
-            mapping=source.mapping,
-            split_hint=split_hint,
-            limits=pipeline.limits,
-            clean=pipeline.clean,
-        )
-        self.result = PreparedFile(
-            source=source,
-            file=file,
-            sha256=sha256,
-            prepare=store.step("prepare", prepare),
-            keys=store.step("keys", keys_fingerprint(prepare, pipeline.dedup)),
-            measures={
-                family.name: store.step("measure", measure_fingerprint(prepare, family, pipeline.clean))
-                for family in families()
-            },
-        )
-
-    @property
-    def is_pending(self) -> bool:
-        """Whether anything must be computed for this file."""
-        return len(self._finished()) < len(self._outputs())
-
-    def run(self, pool: ThreadPoolExecutor, workers: int, reporter: Reporter) -> Iterator[tuple[int, PartSummary]]:
-        """Make what is missing; yields, as parts are done, the stored bytes of the file up to there and their counts.
-
-        Raises:
-            InputError: the file cannot be read, unless its source says `on_bad_file: quarantine`.
-        """
-        try:
-            if self._unreadable is not None:
-                raise self._unreadable
-            yield from self._make_missing(pool, workers, reporter)
-        except InputError as error:
-            if self.result.source.config.on_bad_file == "fail":
-                raise
-            yield self.result.file.size, self._quarantine(error)
-
-    def _outputs(self) -> dict[str, Path]:
-        """Where each step's parts belong; `prepare` first, because the others follow its cuts."""
-        return {"prepare": self.result.prepare, "keys": self.result.keys, **self.result.measures}
-
-    def _finished(self) -> dict[str, PartSummary]:
-        """The steps that are in the cache, with their counts.
-
-        One that was cut in other places than `prepare` (whose folder somebody deleted, say) does not count: their rows
-        would not stand side by side. `prepare` is looked at last: whoever makes parts publishes it first.
-        """
-        found = {}
-        for name, folder in reversed(self._outputs().items()):
-            if (marker := folder / DONE).exists():
-                found[name] = PartSummary.from_json(orjson.loads(marker.read_bytes()))
-        prepared = found.get("prepare")
-        cuts = None if prepared is None else prepared.part_records
-        return {name: summary for name, summary in found.items() if summary.part_records == cuts}
-
-    def _make_missing(
-        self, pool: ThreadPoolExecutor, workers: int, reporter: Reporter
-    ) -> Iterator[tuple[int, PartSummary]]:
-        result, outputs, finished = self.result, self._outputs(), self._finished()
-        result.reused = sorted(finished)
-        if "prepare" in finished:
-            result.summary = finished["prepare"]
-        if len(finished) == len(outputs):
-            yield result.file.size, result.summary
-            return
-        made = {name: _temporary(folder) for name, folder in outputs.items() if name not in finished}
-        try:
-            tasks = self._from_blocks(pool, made) if "prepare" in made else self._from_cache(pool, made)
-            summary = PartSummary()
-            for position, part in _in_order(tasks, 2 * workers, reporter):
-                summary.add(part)
-                yield position, part
-            self._check_unchanged()
-            self._check_columns(summary)
-            agreed = self._publish(made, summary if "prepare" in made else result.summary)
-        finally:
-            for folder in made.values():
-                shutil.rmtree(folder, ignore_errors=True)
-        if not agreed:
-            yield from self._make_missing(pool, workers, reporter)
-
-    def _from_blocks(
-        self, pool: ThreadPoolExecutor, made: dict[str, Path]
-    ) -> Iterator[tuple[int, Future[PartSummary]]]:
-        file, config = self.result.file, self.result.source.config
-        blocks = open_blocks(
-            file.path,
-            format=config.format,
-            source=config,
-            limits=self._pipeline.limits,
-            block_bytes=self._block_bytes,
-            shown=file.shown,
-        )
-        for index, block in enumerate(blocks):
-            task = pool.submit(self._make_part, block, made, index)
-            yield blocks.position, task
-            if self._sample_rows is not None:
-                self._sample_rows -= task.result().rows
-                if self._sample_rows <= 0:
-                    return
-
-    def _make_part(self, block: Block, made: dict[str, Path], index: int) -> PartSummary:
-        batch, summary = prepare_block(block, self._settings, made["prepare"], index)
-        if "keys" in made:
-            key_part(batch, self._settings.dedup, made["keys"], index)
-        measures = {name: folder for name, folder in made.items() if name in self.result.measures}
-        if measures:
-            measure_part(batch, self._settings.clean, measures, index)
-        return summary
-
-    def _from_cache(self, pool: ThreadPoolExecutor, made: dict[str, Path]) -> Iterator[tuple[int, Future[PartSummary]]]:
-        cuts = self.result.summary.part_records
-        for index, records in enumerate(cuts):
-            position = self.result.file.size * (index + 1) // len(cuts)
-            yield position, pool.submit(self._derive_part, made, index, records)
-
-    def _derive_part(self, made: dict[str, Path], index: int, records: int) -> PartSummary:
-        table = pq.read_table(part_file(self.result.prepare, "records", index)).combine_chunks()
-        batch = table.to_batches(max_chunksize=max(records, 1))[0] if records else table.slice(0, 0).to_batches()[0]
-        if "keys" in made:
-            key_part(batch, self._settings.dedup, made["keys"], index)
-        measures = {name: folder for name, folder in made.items() if name in self.result.measures}
-        if measures:
-            measure_part(batch, self._settings.clean, measures, index)
-        return PartSummary()
-
-    def _check_unchanged(self) -> None:
-        """Refuse a file that is not what its digest was taken of."""
-        file = self.result.file
-        try:
-            status = file.path.stat()
-        except FileNotFoundError:
-            raise InputError("the file vanished during the run", file=file.shown, hint="run again") from None
-        if (status.st_size, status.st_mtime_ns) != (file.size, file.mtime_ns):
-            raise InputError("the file changed during the run", file=file.shown, hint="run again when it is complete")
-
-    def _check_columns(self, summary: PartSummary) -> None:
-        """A mapped column that a whole file lacks is a mistake about the file, not about its rows."""
-        source = self.result.source
-        if not summary.parsed or "prepare" in self.result.reused:
-            return
-        parts = [part for part in source.mapping.parts() if part.required]
-        absent = [part.column for part in parts if part.column not in summary.columns_found]
-        if absent:
-            seen = ", ".join(sorted(summary.columns_found | summary.meta_kinds.keys())) or "none"
-            others = ", ".join(dict.fromkeys(part.column for part in parts))
-            raise InputError(
-                f"no row has a fitting value in column {absent[0]!r}; source {source.name!r} reads: {others} "
-                f"(as in {source.files[0].shown}); this file has: {seen}",
-                file=self.result.file.shown,
-                hint="put files with other columns into a source of their own, or set `columns:`",
-            )
-
-    def _publish(self, made: dict[str, Path], summary: PartSummary) -> bool:
-        """Give finished parts their place in the cache; False where another run was first with parts cut elsewhere.
-
-        Two runs may prepare one file at the same time. The first keeps its place; the other goes on with what is there,
-        and makes what follows `prepare` anew unless its own parts have the same cuts.
-        """
-        marker = orjson.dumps(summary.to_json())
-        outputs = self._outputs()
-        for name, folder in made.items():
-            (folder / DONE).write_bytes(marker)
-            if take_place(folder, outputs[name]):
-                continue
-            there = PartSummary.from_json(orjson.loads((outputs[name] / DONE).read_bytes()))
-            if there.part_records == summary.part_records:
-                continue
-            if name == "prepare":
-                return False
-            shutil.rmtree(outputs[name])  # left over from parts that are no longer there
-            take_place(folder, outputs[name])
-        self.result.summary = summary
-        return True
-
-    def _quarantine(self, error: InputError) -> PartSummary:
-        """Set the whole file aside as one reject, in place of whatever parts were made.
-
-        It has a place of its own in the cache: a source that does not quarantine must not find it.
-        """
-        result = self.result
-        name = fingerprint("quarantine", result.prepare.name, result.sha256, error.message)
-        try:
-            with open_regular(result.file.path, result.file.shown) as file:
-                head = file.read(RAW_LIMIT) or b""
-        except (InputError, OSError):
-            head = b""
-        reject = Reject(0, 0, "bad_file", error.message, head, result.file.size, result.sha256)
-        result.prepare = result.prepare.parent.parent / "quarantine" / name
-        result.summary = PartSummary(rows=1, rejects=1)
-        result.summary.reasons[reject.reason] += 1
-        folder = _temporary(result.prepare)
-        write_rejects([reject], folder, 0)
-        if not take_place(folder, result.prepare):
-            shutil.rmtree(folder)
-        return result.summary
-
-
-def _in_order(
-    tasks: Iterator[tuple[int, Future[PartSummary]]], limit: int, reporter: Reporter
-) -> Iterator[tuple[int, PartSummary]]:
-    """Results in order, with at most `limit` tasks under way, so that memory stays bounded."""
-    pending: deque[tuple[int, Future[PartSummary]]] = deque()
-    try:
-        for task in tasks:
-            pending.append(task)
-            if len(pending) >= limit:
-                yield _result(pending.popleft())
-            reporter.checkpoint()
-        while pending:
-            yield _result(pending.popleft())
-    finally:
-        for _, future in pending:
-            future.cancel()
-        for _, future in pending:
-            if not future.cancelled():
-                future.exception()
-
-
-def _result(task: tuple[int, Future[PartSummary]]) -> tuple[int, PartSummary]:
-    position, future = task
-    return position, future.result()
-
-
-def _temporary(folder: Path) -> Path:
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    return Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))

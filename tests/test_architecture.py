@@ -47,10 +47,11 @@ ALLOWED: dict[str, frozenset[str]] = {
     # The flow: a part is one block through the rooms of batch steps, prepare fills the cache with them, decide is SQL.
     "fingerprints": FOUNDATION | {"ingest", "clean", "signals"},
     "parts": FOUNDATION | {"ingest", "clean", "signals", "pairs"},
-    "prepare": FOUNDATION | {"events", "fingerprints", "ingest", "parts", "pipeline", "signals", "sources", "store"},
-    "decide": FOUNDATION | {"pipeline", "prepare", "rules", "signals", "splits", "store"},
-    "flow": FOUNDATION | {"decide", "events", "pipeline", "prepare", "signals", "sources", "store"},
-    "planning": FOUNDATION | {"decide", "events", "flow", "pipeline", "prepare", "sources", "store"},
+    "file_job": FOUNDATION | {"events", "fingerprints", "ingest", "parts", "pipeline", "signals", "sources", "store"},
+    "prepare": FOUNDATION | {"events", "file_job", "parts", "pipeline", "sources", "store"},
+    "decide": FOUNDATION | {"file_job", "pipeline", "rules", "signals", "splits", "store"},
+    "flow": FOUNDATION | {"decide", "events", "file_job", "pipeline", "prepare", "signals", "sources", "store"},
+    "planning": FOUNDATION | {"decide", "events", "file_job", "flow", "pipeline", "prepare", "sources", "store"},
     # Questions about what was published go through the store alone.
     "export_shapes": FOUNDATION,
     "export": FOUNDATION | {"export_shapes", "store"},

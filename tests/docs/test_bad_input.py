@@ -14,7 +14,7 @@ from dataprep.ingest.rows import RAW_LIMIT
 from tests.docs.reading import ROOT, document, rows, section
 
 TEXT = document("bad-input.md")
-SOURCES = [*(ROOT / "dataprep/ingest").rglob("*.py"), ROOT / "dataprep/parts.py", ROOT / "dataprep/prepare.py"]
+SOURCES = [*(ROOT / "dataprep/ingest").rglob("*.py"), ROOT / "dataprep/parts.py", ROOT / "dataprep/file_job.py"]
 REASON_ARGUMENT = {"RowError": 0, "finish_as": 0, "reject_row": 2, "Reject": 2}
 
 
