@@ -6,6 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A shared machine may take a second for what takes a millisecond; properties say nothing about time.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 SHARED = Path(os.environ.get("DATAPREP_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
