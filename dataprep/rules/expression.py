@@ -62,6 +62,7 @@ def parse(
     dataprep.errors.InputError: unknown column "n_word"; did you mean "n_words"?
         n_word < 3
         ^
+      next: mend the expression; docs/rules.md has its grammar, columns and functions
     """
     source = Source(text, key)
     parser = _Parser(source, columns, threshold)

@@ -47,6 +47,9 @@ _HINTS: Final = {
 }
 
 
+_HINT: Final = "mend the expression; docs/rules.md has its grammar, columns and functions"
+
+
 @dataclass(frozen=True, slots=True)
 class Token:
     """One token. `text` is as written, except that strings and quoted names come without their quotes."""
@@ -71,14 +74,15 @@ class Source:
         rules.short.when: unknown column "n_word"
             n_word < 3
             ^
+          next: mend the expression; docs/rules.md has its grammar, columns and functions
         """
         first = max(0, position - _SHOWN)
         shown = self.text[first : position + _SHOWN]
         lead, tail = "…" * (first > 0), "…" * (position + _SHOWN < len(self.text))
         line = "".join(character if character.isprintable() else " " for character in shown)
         caret = " " * (len(lead) + position - first) + "^"
-        shown_hint = None if hint is None else escaped(hint)
-        return InputError(f"{escaped(message)}\n    {lead}{line}{tail}\n    {caret}", key=self.key, hint=shown_hint)
+        hint = _HINT if hint is None else escaped(hint)
+        return InputError(f"{escaped(message)}\n    {lead}{line}{tail}\n    {caret}", key=self.key, hint=hint)
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

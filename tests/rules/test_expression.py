@@ -170,7 +170,7 @@ def test_a_mistake_is_pointed_at() -> None:
 def test_a_mistake_far_out_is_shown_in_a_window() -> None:
     with pytest.raises(InputError) as caught:
         parse("echo or " * 100 + "n_word < 3" + " or echo" * 100, KINDS)
-    _, line, caret = str(caught.value).splitlines()
+    _, line, caret, _ = str(caught.value).splitlines()
     assert len(line) < 140
     assert line[caret.index("^") :].startswith("n_word < 3")
 
