@@ -374,6 +374,10 @@ def _scratch_database(store: Store, run_id: str, options: RunOptions) -> Iterato
     con = duckdb.connect(config=config)
     try:
         yield con
+    except RuntimeError as error:  # what DuckDB makes of Ctrl-C while it works
+        if "interrupted" in str(error).lower():
+            raise KeyboardInterrupt from error
+        raise
     finally:
         con.close()
         shutil.rmtree(folder, ignore_errors=True)

@@ -6,6 +6,7 @@ Commands import what they need when they run, so that `dataprep --help` answers 
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import traceback
 from pathlib import Path
@@ -35,11 +36,15 @@ pipeline.register_reference(app)
 data.register(app)
 
 
+_INTERRUPTED = 130
+
+
 def main() -> None:
     """Run the command line; maps every outcome to the exit codes of the documentation."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # the caller closed it: `dataprep run … >&-`
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - for the process's life
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a scheduler's way of saying Ctrl-C
     stdout, stderr = sys.stdout, sys.stderr
     code = _run(sys.argv[1:])
     for stream in (stdout, stderr):
@@ -47,7 +52,7 @@ def main() -> None:
             stream.flush()
         except BrokenPipeError:  # nobody reads any more; Python would complain of it while it ends
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-            code = code or 130
+            code = code or _INTERRUPTED
     sys.exit(code)
 
 
@@ -58,15 +63,19 @@ def _run(arguments: list[str]) -> int:
         app(arguments, standalone_mode=True)
     except SystemExit as finished:
         if isinstance(finished.__context__, BrokenPipeError):  # which the parser turns into 1, a code with a meaning
-            return 130
+            return _INTERRUPTED
         code = finished.code
+        if code == _INTERRUPTED:  # what the parser makes of Ctrl-C
+            sys.stderr.write(
+                "dataprep: interrupted; versions are as they were\n  next: run the same command to go on\n"
+            )
         return code if isinstance(code, int) else int(code is not None)
     except DataprepError as error:
         text = "\n".join(printable(line) for line in str(error).split("\n"))
         sys.stderr.write(f"dataprep: {text}\n")
         return error.exit_code
     except (KeyboardInterrupt, BrokenPipeError):
-        return 130
+        return _INTERRUPTED
     except MemoryError:
         sys.stderr.write("dataprep: out of memory\n  next: use fewer --workers or a smaller --memory, then run again\n")
         return 3
