@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import orjson
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dataprep.errors import InputError
@@ -204,11 +205,7 @@ class FileJob:
 
     def _make_part(self, block: Block, made: dict[str, Path], index: int) -> PartSummary:
         batch, summary = prepare_block(block, self._settings, made["prepare"], index)
-        if "keys" in made:
-            key_part(batch, self._settings.dedup, made["keys"], index)
-        measures = {name: folder for name, folder in made.items() if name in self.result.measures}
-        if measures:
-            measure_part(batch, self._settings.clean, measures, index)
+        self._add_derived(batch, made, index)
         return summary
 
     def _from_cache(self, pool: ThreadPoolExecutor, made: dict[str, Path]) -> Iterator[tuple[int, Future[PartSummary]]]:
@@ -220,12 +217,16 @@ class FileJob:
     def _derive_part(self, made: dict[str, Path], index: int, records: int) -> PartSummary:
         table = pq.read_table(part_file(self.result.prepare, "records", index)).combine_chunks()
         batch = table.to_batches(max_chunksize=max(records, 1))[0] if records else table.slice(0, 0).to_batches()[0]
+        self._add_derived(batch, made, index)
+        return PartSummary()
+
+    def _add_derived(self, batch: pa.RecordBatch, made: dict[str, Path], index: int) -> None:
+        """Keys and signals of a cleaned batch, as far as they are missing."""
         if "keys" in made:
             key_part(batch, self._settings.dedup, made["keys"], index)
         measures = {name: folder for name, folder in made.items() if name in self.result.measures}
         if measures:
             measure_part(batch, self._settings.clean, measures, index)
-        return PartSummary()
 
     def _check_unchanged(self) -> None:
         """Refuse a file that is not what its digest was taken of."""

@@ -43,7 +43,9 @@ class RunRecord:
         write_atomically(folder / "run.json", orjson.dumps(asdict(self), option=orjson.OPT_INDENT_2))
 
     def finish(self, store: Store, status: Status, *, exit_code: int, message: str = "") -> None:
-        """Close the record."""
+        """Close the record; one that is closed stays so: what comes after publishing cannot take it back."""
+        if self.finished_at is not None:
+            return
         self.status, self.exit_code, self.message, self.finished_at = status, exit_code, message, now()
         self.save(store)
 
