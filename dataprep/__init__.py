@@ -2,11 +2,24 @@
 
 >>> import dataprep
 >>> sorted(dataprep.__all__)
-['init', 'open', 'plan', 'run']
+['accept_budget', 'diff', 'drop', 'forget', 'gc', 'held', 'init', 'open', 'plan', 'release', 'run', 'whatif']
 """
 
 from __future__ import annotations
 
-from dataprep.api import init, open, plan, run  # noqa: A004 - `dataprep.open` is the name users know
+from dataprep.api import (
+    accept_budget,
+    diff,
+    drop,
+    forget,
+    gc,
+    held,
+    init,
+    open,  # noqa: A004 - `dataprep.open` is the name users know
+    plan,
+    release,
+    run,
+    whatif,
+)
 
-__all__ = ["init", "open", "plan", "run"]
+__all__ = ["accept_budget", "diff", "drop", "forget", "gc", "held", "init", "open", "plan", "release", "run", "whatif"]

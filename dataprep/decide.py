@@ -1,32 +1,39 @@
 """Decide: the set side of the flow. Rules, which copy stays, splits; every outcome with a verdict.
 
-Works in a private DuckDB database over narrow tables: row numbers, keys, signals, fields. Text never enters. Each step
-adds verdicts and then settles the records it decided; a record that is out takes no part in later steps, though rules
-are evaluated on all records and pairs are found among all.
+Works in a private DuckDB database on the gathered table, where keys are numbers. Text never enters. Each step adds
+verdicts and then settles the records it decided; a record that is out takes no part in later steps, though rules are
+evaluated on all records and pairs are found among all.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Final, Literal
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 
 from dataprep.errors import InputError
-from dataprep.file_job import PreparedFile
+from dataprep.gather import Gathered
+from dataprep.parent import Parent
 from dataprep.pipeline.models import Pipeline
+from dataprep.record import SPLITS
 from dataprep.rules.compile import CompiledRule, compile_rules, verdicts_sql
 from dataprep.rules.config import RuleConfig
 from dataprep.rules.tree import ColumnKind
 from dataprep.signals import signal_columns
-from dataprep.splits.assign import assign_splits, group_records
-from dataprep.sqlfiles import quote_identifier, read_sql
-from dataprep.store.meta_columns import MetaColumn, meta_columns
+from dataprep.splits.assign import Division, bridging, leaking
+from dataprep.splits.inherit import inherit
+from dataprep.splits.members import NONE, Flags, Members, group_members, load_members
+from dataprep.sqlfiles import parquet_list, quote_identifier, read_sql
+from dataprep.store.meta_columns import MetaColumn
 
 SplitMode = Literal["group", "time", "source", "given"]
+
+DECIDE_VERSION: Final = 1
+"""Raised by hand whenever the same gathered table and configuration are decided differently."""
 
 FIELDS: Final[dict[str, ColumnKind]] = {
     "source": "text",
@@ -46,23 +53,32 @@ _KINDS: Final[dict[str, ColumnKind]] = {
     "BOOLEAN": "bool",
 }
 
+_BY_HAND: Final = -4
+"""Position of what people decided: before everything."""
 _AFTER_RULES: Final = 1_000
 """Positions of the built-in rules: behind any number of rules that a pipeline file can hold."""
 
-_BUILT_IN: Final = (
-    (_AFTER_RULES, "dedup", "exact_duplicate"),
-    (_AFTER_RULES, "dedup", "leaks_into_test"),
-    (_AFTER_RULES, "dedup", "leaks_into_validation"),
-    (_AFTER_RULES + 1, "splits", "no_given_split"),
-    (_AFTER_RULES + 1, "splits", "no_time"),
-    (_AFTER_RULES + 2, "splits", "leaks_into_test"),
-    (_AFTER_RULES + 2, "splits", "leaks_into_validation"),
+_DETAILS: Final = {"bridges_splits": "its group is in two splits"}
+
+BUILT_IN: Final = (
+    (_BY_HAND, "decisions", "dropped_by_hand", "drop"),
+    (_BY_HAND, "decisions", "released_by_hand", "release"),
+    (-1, "clean", "cleaner_failed", "hold"),
+    (_AFTER_RULES, "dedup", "exact_duplicate", None),
+    (_AFTER_RULES, "dedup", "leaks_into_test", "drop"),
+    (_AFTER_RULES, "dedup", "leaks_into_validation", "drop"),
+    (_AFTER_RULES + 1, "splits", "no_given_split", "hold"),
+    (_AFTER_RULES + 1, "splits", "no_time", "hold"),
+    (_AFTER_RULES + 2, "splits", "bridges_splits", "hold"),
+    (_AFTER_RULES + 3, "splits", "leaks_into_test", "drop"),
+    (_AFTER_RULES + 3, "splits", "leaks_into_validation", "drop"),
 )
+"""Position, step, rule and action of what decides beside the pipeline's rules; None: as `dedup.action` says."""
 
 
 @dataclass(slots=True)
 class Decision:
-    """What deciding found, beside the tables it left in the database (outcome, ledger, pairs, fate, verdicts)."""
+    """What deciding found, beside the tables it left in the database (outcome, pairs, fate, verdicts, funnel)."""
 
     mode: SplitMode
     meta: list[MetaColumn]
@@ -89,43 +105,69 @@ def check_rules(rules: Mapping[str, RuleConfig]) -> None:
     compile_rules({name: rule for name, rule in rules.items() if "meta_" not in texts[name]}, rule_columns([]))
 
 
-def load_tables(con: duckdb.DuckDBPyConnection, prepared: Sequence[PreparedFile]) -> list[MetaColumn]:
-    """Gather all parts into narrow tables: rows, keys and ids; signals stay in their files, as a view."""
-    parts: dict[str, list[str | int]] = {
-        name: [] for name in ("row_file", "key_file", "edit_file", "source_index", "source", "path", "base_row")
-    }
-    signal_files: dict[str, list[str]] = {}
-    kinds: dict[str, set[str]] = {}
-    base_row = 0
-    for item in prepared:
-        for name, files in (
-            ("row_file", item.part_files(item.prepare, "rows")),
-            ("key_file", item.part_files(item.keys, "keys")),
-            ("edit_file", item.part_files(item.prepare, "edits")),
-        ):
-            parts[name].extend(map(str, files))
-        for family, folder in item.measures.items():
-            signal_files.setdefault(family, []).extend(map(str, item.part_files(folder, family)))
-        for records in item.summary.part_records:
-            parts["source_index"].append(item.source.index)
-            parts["source"].append(item.source.name)
-            parts["path"].append(item.file.shown)
-            parts["base_row"].append(base_row)
-            base_row += records
-        for key, found in item.summary.meta_kinds.items():
-            kinds.setdefault(key, set()).update(found)
-    con.register("parts", pa.table(parts))
-    con.execute(
-        _with_files(read_sql("steps/rows"), row_files=parts["row_file"], key_files=parts["key_file"],
-                    edit_files=parts["edit_file"])
-    )  # fmt: skip
-    # Parts are numbered in order, and rows within them, so the files of all families stand side by side as they are.
-    families = [f"read_parquet({_file_list(files)})" for files in signal_files.values()]
-    con.execute(
-        f"create view signals as select * from range({base_row}) as numbers(row) positional join "
-        f"{' positional join '.join(families)}"
-    )
-    return meta_columns(kinds)
+def decide(
+    con: duckdb.DuckDBPyConnection,
+    pipeline: Pipeline,
+    rules: Mapping[str, RuleConfig],
+    gathered: Gathered,
+    *,
+    parent: Parent | None = None,
+    manual: pa.Table | None = None,
+) -> Decision:
+    """Run rules, duplicates and splits; leaves the tables `outcome`, `verdicts`, `fate` and `pairs` in `con`.
+
+    Args:
+        con: a database with the views of `Gathered.attach`.
+        pipeline, rules: the configuration; rules with defaults filled in.
+        gathered: what the views show.
+        parent: the version whose splits stay as they are.
+        manual: what people decided: columns row, decision, split, detail.
+
+    Raises:
+        InputError: a rule with a mistake, splits that cannot be made.
+    """
+    compiled = compile_rules(rules, rule_columns(gathered.meta))
+    con.execute(read_sql("steps/verdicts"))
+    if manual is not None and manual.num_rows:
+        con.register("by_hand", manual)
+        con.execute("insert into manual select row, decision, split, detail from by_hand")
+        con.unregister("by_hand")
+    if parent is not None:
+        same_rows = parent.gathered == gathered.fingerprint
+        kept = read_sql("steps/parent_same_rows" if same_rows else "steps/parent_other_rows")
+        inherit(con, con.sql(kept.replace("$records", parquet_list(parent.records))).to_arrow_table())
+    _make_facts(con, gathered.meta, compiled)
+    decision = Decision(mode=split_mode(con, pipeline), meta=gathered.meta, rules=compiled)
+    _apply_rules(con, compiled)
+    _make_core(con, pipeline, decision.mode)
+    _remove_copies(con, pipeline)
+    _split(con, pipeline, decision, sticky=parent is not None)
+    con.execute(read_sql("steps/outcome"))
+    return decision
+
+
+def make_funnel(con: duckdb.DuckDBPyConnection, pipeline: Pipeline, decision: Decision, rows: int) -> None:
+    """Make the table `funnel` from what was decided and the table `rejected`.
+
+    Args:
+        con: holds both.
+        pipeline, decision: what was decided, and how.
+        rows: rows read.
+    """
+    lines = [(position, step, rule, action or pipeline.dedup.action) for position, step, rule, action in BUILT_IN]
+    lines += [(index, "rules", rule.name, rule.action) for index, rule in enumerate(decision.rules)]
+    names = ("position", "step", "rule", "action")
+    con.register("rule_order", pa.table(dict(zip(names, map(list, zip(*lines, strict=True)), strict=True))))
+    con.execute(f"create table funnel as {read_sql('steps/funnel')}", {"rows": rows})
+    con.unregister("rule_order")
+
+
+def split_mode(con: duckdb.DuckDBPyConnection, pipeline: Pipeline) -> SplitMode:
+    """The mode of this run; `auto` takes given splits where there are any, and divides by group what has none."""
+    if pipeline.splits.by != "auto":
+        return pipeline.splits.by
+    given, records = con.sql("select count(given_split), count(*) from rows").fetchall()[0]
+    return "given" if given and given == records else "group"
 
 
 def _make_facts(con: duckdb.DuckDBPyConnection, meta: Sequence[MetaColumn], rules: Sequence[CompiledRule]) -> None:
@@ -138,92 +180,11 @@ def _make_facts(con: duckdb.DuckDBPyConnection, meta: Sequence[MetaColumn], rule
     con.execute(f"create table facts as select {', '.join(columns)} from {source}")
 
 
-def decide(
-    con: duckdb.DuckDBPyConnection,
-    pipeline: Pipeline,
-    rules: Mapping[str, RuleConfig],
-    prepared: Sequence[PreparedFile],
-) -> Decision:
-    """Run rules, duplicates and splits; leaves the tables `outcome`, `ledger` and `pairs` in `con`.
-
-    Raises:
-        InputError: a rule with a mistake, repeated user ids, splits that cannot be made.
-    """
-    meta = load_tables(con, prepared)
-    compiled = compile_rules(rules, rule_columns(meta))
-    _make_facts(con, meta, compiled)
-    decision = Decision(mode=split_mode(con, pipeline), meta=meta, rules=compiled)
-    _settle_ids(con, pipeline)
-    _apply_rules(con, compiled)
-    _pin(con, pipeline, decision.mode)
-    _remove_copies(con, pipeline)
-    _split(con, pipeline, decision)
-    con.execute(read_sql("steps/outcome"))
-    con.register(
-        "rule_order",
-        pa.table(
-            {
-                "position": [-1, *range(len(compiled)), *(line[0] for line in _BUILT_IN)],
-                "step": ["clean", *("rules" for _ in compiled), *(line[1] for line in _BUILT_IN)],
-                "rule": ["cleaner_failed", *(rule.name for rule in compiled), *(line[2] for line in _BUILT_IN)],
-                "action": [
-                    "hold",
-                    *(rule.action for rule in compiled),
-                    *(_built_in_action(pipeline, line[2]) for line in _BUILT_IN),
-                ],
-            }
-        ),
-    )
-    return decision
-
-
-def _built_in_action(pipeline: Pipeline, rule: str) -> str:
-    if rule == "exact_duplicate":
-        return pipeline.dedup.action
-    return "hold" if rule in ("no_given_split", "no_time") else "drop"
-
-
-def split_mode(con: duckdb.DuckDBPyConnection, pipeline: Pipeline) -> SplitMode:
-    """The mode of this run; `auto` takes given splits where there are any, and divides by group what has none."""
-    if pipeline.splits.by != "auto":
-        return pipeline.splits.by
-    given, records = con.sql("select count(given_split), count(*) from rows").fetchall()[0]
-    return "given" if given and given == records else "group"
-
-
-def _settle_ids(con: duckdb.DuckDBPyConnection, pipeline: Pipeline) -> None:
-    if not any(source.id for source in pipeline.sources):
-        return
-    con.execute(f"create table repeated_ids as {read_sql('steps/repeated_ids')}")
-    repeated = con.sql("select * from repeated_ids order by record_id, place limit 2").fetchall()
-    if not repeated:
-        return
-    if any(source.id and source.on_duplicate_id == "fail" for source in pipeline.sources):
-        (_, record_id, path, line, *_), (_, _, path_2, line_2, *_) = repeated
-        raise InputError(
-            f"two rows have the id {record_id!r}: {path} line {line} and {path_2} line {line_2}",
-            key="sources.id",
-            hint="name a column that is unique, or set `on_duplicate_id: suffix`",
-        )
-    con.execute(
-        """
-        update ids set record_id = repeated_ids.record_id || '~' || suffix
-        from repeated_ids where repeated_ids.row = ids.row and place > 1;
-        insert into verdicts select row, 'ingest', 'duplicate_id', -2, 'flag', null, null, null, null,
-            'id ' || record_id || ' is taken' from repeated_ids where place > 1
-        """
-    )
-    taken = con.sql("select record_id from ids group by record_id having count(*) > 1 order by record_id").fetchall()
-    if taken:
-        raise InputError(
-            f"the id {taken[0][0]!r}, made by a suffix, is the id of another row",
-            key="sources.id",
-            hint="name a column that is unique",
-        )
-
-
 def _apply_rules(con: duckdb.DuckDBPyConnection, rules: Sequence[CompiledRule]) -> None:
+    con.execute(read_sql("steps/manual"), {"position": _BY_HAND})
     con.execute(
+        "insert into verdicts select row, 'ingest', 'duplicate_id', -2, 'flag', null, null, null, null, "
+        "'id ' || user_id || ' is taken' from rows where id_was_taken; "
         "insert into verdicts select row, 'clean', 'cleaner_failed', -1, 'hold', null, null, null, null, "
         "cleaner || ': ' || error from edits where error is not null"
     )
@@ -236,7 +197,7 @@ def _apply_rules(con: duckdb.DuckDBPyConnection, rules: Sequence[CompiledRule]) 
     con.execute(read_sql("steps/settle"))
 
 
-def _pin(con: duckdb.DuckDBPyConnection, pipeline: Pipeline, mode: SplitMode) -> None:
+def _make_core(con: duckdb.DuckDBPyConnection, pipeline: Pipeline, mode: SplitMode) -> None:
     names = pipeline.source_names
     preferred = {name: place for place, name in enumerate(pipeline.dedup.prefer)}
     if mode == "source":
@@ -251,13 +212,14 @@ def _pin(con: duckdb.DuckDBPyConnection, pipeline: Pipeline, mode: SplitMode) ->
         "source_order",
         pa.table(
             {
-                "source_index": pa.array(range(len(names)), pa.int64()),
-                "preference": pa.array([preferred.get(name, len(preferred)) for name in names], pa.int64()),
+                "source_index": pa.array(range(len(names)), pa.int32()),
+                "preference": pa.array([preferred.get(name, len(preferred)) for name in names], pa.int32()),
                 "split": pa.array([pipeline.splits.sources.get(name) for name in names], pa.string()),
             }
         ),
     )
-    con.execute(read_sql("steps/pins"), {"mode": mode if pipeline.splits.by != "auto" else "given"})
+    con.execute(read_sql("steps/core"), {"mode": pipeline.splits.by})
+    con.unregister("source_order")
 
 
 def _remove_copies(con: duckdb.DuckDBPyConnection, pipeline: Pipeline) -> None:
@@ -269,27 +231,70 @@ def _remove_copies(con: duckdb.DuckDBPyConnection, pipeline: Pipeline) -> None:
     con.execute(read_sql("steps/settle"))
 
 
-def _split(con: duckdb.DuckDBPyConnection, pipeline: Pipeline, decision: Decision) -> None:
-    lacking = {"given": ("no_given_split", "pin is null"), "time": ("no_time", "time is null")}.get(decision.mode)
-    con.execute(read_sql("steps/nodes"))
+def _split(con: duckdb.DuckDBPyConnection, pipeline: Pipeline, decision: Decision, *, sticky: bool) -> None:
+    roll = load_members(con)
+    members = roll.members
+    lacking = {"given": "no_given_split", "time": "no_time"}.get(decision.mode)
     if lacking:
-        rule, condition = lacking
-        con.execute(
-            "insert into verdicts select row, 'splits', $rule, $position, 'hold', null, null, null, null, null "
-            f"from nodes where {condition}",
-            {"rule": rule, "position": _AFTER_RULES + 1},
-        )
-        _settle_nodes(con)
-    group_records(con)
-    con.execute(read_sql("steps/leaks"), {"position": _AFTER_RULES + 2})
-    _settle_nodes(con)
-    decision.notes += assign_splits(con, pipeline.splits, decision.mode)
+        absent = members.pin == NONE
+        if decision.mode == "time":
+            absent &= members.time == NONE
+        members = _hold(con, members, absent, lacking, _AFTER_RULES + 1)
+    group_members(members, roll)
+    if sticky and (bridges := bridging(members)).any():
+        members = _hold(con, members, bridges, "bridges_splits", _AFTER_RULES + 2)
+        group_members(members, roll)
+    members = _drop_leaks(con, members)
+    division = Division(roll, members, pipeline.splits, decision.mode)
+    decision.notes += division.notes
+    splits = pa.DictionaryArray.from_arrays(pa.array(division.split), pa.array(SPLITS))
+    con.register("placed", pa.table({"row": members.row, "split": splits.cast(pa.string()), "group_id": members.group}))
 
 
-def _settle_nodes(con: duckdb.DuckDBPyConnection) -> None:
-    """Settle the verdicts given while splitting; records that went are no longer in any group."""
+def _hold(con: duckdb.DuckDBPyConnection, members: Members, chosen: Flags, rule: str, position: int) -> Members:
+    """Hold some records, unless a person released them; returns those still in."""
+    if not chosen.any():
+        return members
+    con.register("chosen", pa.table({"row": members.row[chosen]}))
+    con.execute(
+        "insert into verdicts "
+        "select row, 'splits', $rule, $position, 'hold', null, null, null, null, $detail from chosen",
+        {"rule": rule, "position": position, "detail": _DETAILS.get(rule)},
+    )
+    con.unregister("chosen")
+    return _still_in(con, members)
+
+
+def _drop_leaks(con: duckdb.DuckDBPyConnection, members: Members) -> Members:
+    leaks = leaking(members)
+    if not leaks.any():
+        return members
+    torn = np.zeros(int(members.group.max()) + 1, np.bool_)
+    torn[members.group[leaks]] = True
+    affected = torn[members.group]
+    side = np.where(members.held_out, len(SPLITS) - 1 - members.pin, 2)[affected]
+    con.register(
+        "affected",
+        pa.table(
+            {
+                "row": members.row[affected],
+                "node": members.node[affected],
+                "group_id": members.group[affected],
+                "side": side.astype(np.int64),
+                "leaks": leaks[affected],
+            }
+        ),
+    )
+    con.execute(read_sql("steps/leaks"), {"position": _AFTER_RULES + 3})
+    con.unregister("affected")
+    return _still_in(con, members)
+
+
+def _still_in(con: duckdb.DuckDBPyConnection, members: Members) -> Members:
+    """Settle the verdicts given while splitting; what went is in no group any more."""
     con.execute(read_sql("steps/settle"))
-    con.execute("delete from nodes where row in (select row from fate)")
+    gone = con.sql("select row from fate where step = 'splits'").to_arrow_table()["row"].to_numpy()
+    return members.where(~np.isin(members.row, gone))
 
 
 def check_promises(con: duckdb.DuckDBPyConnection, rows: int, rejects: int) -> None:
@@ -313,13 +318,3 @@ def check_promises(con: duckdb.DuckDBPyConnection, rows: int, rejects: int) -> N
     leaks = con.sql(read_sql("steps/leak_check")).fetchall()[0][0]
     if leaks:
         raise AssertionError(f"{leaks} records in train share an input with a held-out record")
-
-
-def _file_list(files: Sequence[str | Path]) -> str:
-    return "[" + ", ".join("'" + str(file).replace("'", "''") + "'" for file in files) + "]"
-
-
-def _with_files(sql: str, **files: Sequence[str | int]) -> str:
-    for name, paths in files.items():
-        sql = sql.replace(f"${name}", _file_list([str(path) for path in paths]))
-    return sql

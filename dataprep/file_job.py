@@ -6,11 +6,10 @@ one could mistake for finished work.
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,7 +17,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dataprep.errors import InputError
+from dataprep.errors import Cancelled, InputError, MachineError
 from dataprep.events import Reporter
 from dataprep.fingerprints import fingerprint, keys_fingerprint, measure_fingerprint, prepare_fingerprint
 from dataprep.ingest.bytestream import open_regular
@@ -37,8 +36,11 @@ from dataprep.parts import (
 from dataprep.pipeline.models import Pipeline
 from dataprep.signals import families
 from dataprep.sources import ResolvedSource
-from dataprep.store.files import file_digest, take_place
+from dataprep.store.claims import claim
+from dataprep.store.files import file_digest, remove_folder, take_place, temporary_folder, write_file
 from dataprep.store.layout import Store
+from dataprep.store.points import CommitPoint, commit_point
+from dataprep.unfinished import Unfinished
 
 DONE = "done.json"
 """Marks a finished step of a file; holds its counts."""
@@ -67,7 +69,17 @@ class PreparedFile:
 
 
 class FileJob:
-    """Prepares one file: what is in the cache is used, what is missing is made from blocks or from cached records."""
+    """Prepares one file: what is in the cache is used, what is missing is made from blocks or from cached records.
+
+    Args:
+        source, file, pipeline: what to prepare, and how.
+        store: where the cache is.
+        block_bytes: bytes of the file that a worker takes at a time.
+        sample_rows: read no more than about so many rows; for a store of its own.
+        owner: the run whose name unfinished folders carry, and which claims what it looks for; None for a store that
+            is thrown away.
+        digests: SHA-256 of files by name, size and time of the last change, for those whose bytes need not be read.
+    """
 
     def __init__(
         self,
@@ -77,14 +89,19 @@ class FileJob:
         store: Store,
         block_bytes: int,
         sample_rows: int | None = None,
+        owner: str | None = None,
+        digests: Mapping[tuple[str, int, int], str] | None = None,
     ) -> None:
         self._pipeline = pipeline
+        self._store = store
+        self._owner = owner
         self._block_bytes = block_bytes
         self._sample_rows = sample_rows
         self._unreadable: InputError | None = None
         sha256 = ""
         try:
-            sha256 = file_digest(file.path)
+            known = (digests or {}).get((file.shown, file.size, file.mtime_ns))
+            sha256 = known or file_digest(file.path)
         except OSError as error:
             message = f"the file cannot be read (any more): {error.strerror}"
             self._unreadable = InputError(message, file=file.shown, hint="check the file, then run again")
@@ -119,10 +136,18 @@ class FileJob:
             },
         )
 
-    @property
-    def is_pending(self) -> bool:
-        """Whether anything must be computed for this file."""
-        return len(self._finished()) < len(self._outputs())
+    def missing(self) -> list[str]:
+        """The steps that must be computed for this file: `prepare`, `keys` or names of families of signals."""
+        finished = self._finished()
+        return [name for name in self._outputs() if name not in finished]
+
+    def stored(self) -> PreparedFile | None:
+        """The file as the cache has it; None where anything would have to be computed."""
+        finished = self._finished()
+        if self._unreadable is not None or len(finished) < len(self._outputs()):
+            return None
+        self.result.summary, self.result.reused = finished["prepare"], sorted(finished)
+        return self.result
 
     def run(self, pool: ThreadPoolExecutor, workers: int, reporter: Reporter) -> Iterator[tuple[int, PartSummary]]:
         """Make what is missing; yields, as parts are done, the stored bytes of the file up to there and their counts.
@@ -130,6 +155,7 @@ class FileJob:
         Raises:
             InputError: the file cannot be read, unless its source says `on_bad_file: quarantine`.
         """
+        self._claim(self._outputs().values())
         try:
             if self._unreadable is not None:
                 raise self._unreadable
@@ -138,6 +164,11 @@ class FileJob:
             if self.result.source.config.on_bad_file == "fail":
                 raise
             yield self.result.file.size, self._quarantine(error)
+
+    def _claim(self, folders: Iterable[Path]) -> None:
+        """Keep `gc` away from steps, before looking whether they are there."""
+        if self._owner is not None:
+            claim(self._store, self._owner, folders)
 
     def _outputs(self) -> dict[str, Path]:
         """Where each step's parts belong; `prepare` first, because the others follow its cuts."""
@@ -151,8 +182,8 @@ class FileJob:
         """
         found = {}
         for name, folder in reversed(self._outputs().items()):
-            if (marker := folder / DONE).exists():
-                found[name] = PartSummary.from_json(orjson.loads(marker.read_bytes()))
+            with suppress(FileNotFoundError):  # also where `gc` takes it at this moment, while a plan looks
+                found[name] = PartSummary.from_json(orjson.loads((folder / DONE).read_bytes()))
         prepared = found.get("prepare")
         cuts = None if prepared is None else prepared.part_records
         return {name: summary for name, summary in found.items() if summary.part_records == cuts}
@@ -167,25 +198,28 @@ class FileJob:
         if len(finished) == len(outputs):
             yield result.file.size, result.summary
             return
-        made = {name: _temporary(folder) for name, folder in outputs.items() if name not in finished}
+        missing = {name: folder for name, folder in outputs.items() if name not in finished}
+        cut = f"blocks of {self._block_bytes} bytes" if "prepare" in missing else "as in the cache"
+        made = Unfinished.begin(self._store, missing, cut, self._owner)
         try:
-            tasks = self._from_blocks(pool, made) if "prepare" in made else self._from_cache(pool, made)
+            tasks = self._from_blocks(pool, made) if "prepare" in missing else self._from_cache(pool, made)
             summary = PartSummary()
             for position, part in _in_order(tasks, 2 * workers, reporter):
                 summary.add(part)
                 yield position, part
             self._check_unchanged()
             self._check_columns(summary)
-            agreed = self._publish(made, summary if "prepare" in made else result.summary)
-        finally:
-            for folder in made.values():
-                shutil.rmtree(folder, ignore_errors=True)
+            agreed = self._publish(made, summary if "prepare" in missing else result.summary)
+        except (Cancelled, MachineError, OSError, MemoryError):
+            raise  # what is complete stays, as after an interrupt or a kill, and the next run goes on with it
+        except Exception:
+            made.remove()
+            raise
+        made.remove()
         if not agreed:
             yield from self._make_missing(pool, workers, reporter)
 
-    def _from_blocks(
-        self, pool: ThreadPoolExecutor, made: dict[str, Path]
-    ) -> Iterator[tuple[int, Future[PartSummary]]]:
+    def _from_blocks(self, pool: ThreadPoolExecutor, made: Unfinished) -> Iterator[tuple[int, Future[PartSummary]]]:
         file, config = self.result.file, self.result.source.config
         blocks = open_blocks(
             file.path,
@@ -196,28 +230,32 @@ class FileJob:
             shown=file.shown,
         )
         for index, block in enumerate(blocks):
-            task = pool.submit(self._make_part, block, made, index)
+            task = made.ready(index) or pool.submit(self._make_part, block, made, index)
             yield blocks.position, task
             if self._sample_rows is not None:
                 self._sample_rows -= task.result().rows
                 if self._sample_rows <= 0:
                     return
 
-    def _make_part(self, block: Block, made: dict[str, Path], index: int) -> PartSummary:
-        batch, summary = prepare_block(block, self._settings, made["prepare"], index)
-        self._add_derived(batch, made, index)
+    def _make_part(self, block: Block, made: Unfinished, index: int) -> PartSummary:
+        batch, summary = prepare_block(block, self._settings, made.folders["prepare"], index)
+        self._add_derived(batch, made.folders, index)
+        made.mark(index, summary)
+        commit_point(CommitPoint.PART_WRITTEN)
         return summary
 
-    def _from_cache(self, pool: ThreadPoolExecutor, made: dict[str, Path]) -> Iterator[tuple[int, Future[PartSummary]]]:
+    def _from_cache(self, pool: ThreadPoolExecutor, made: Unfinished) -> Iterator[tuple[int, Future[PartSummary]]]:
         cuts = self.result.summary.part_records
         for index, records in enumerate(cuts):
             position = self.result.file.size * (index + 1) // len(cuts)
-            yield position, pool.submit(self._derive_part, made, index, records)
+            yield position, made.ready(index) or pool.submit(self._derive_part, made, index, records)
 
-    def _derive_part(self, made: dict[str, Path], index: int, records: int) -> PartSummary:
+    def _derive_part(self, made: Unfinished, index: int, records: int) -> PartSummary:
         table = pq.read_table(part_file(self.result.prepare, "records", index)).combine_chunks()
         batch = table.to_batches(max_chunksize=max(records, 1))[0] if records else table.slice(0, 0).to_batches()[0]
-        self._add_derived(batch, made, index)
+        self._add_derived(batch, made.folders, index)
+        made.mark(index, PartSummary())
+        commit_point(CommitPoint.PART_WRITTEN)
         return PartSummary()
 
     def _add_derived(self, batch: pa.RecordBatch, made: dict[str, Path], index: int) -> None:
@@ -255,7 +293,7 @@ class FileJob:
                 hint="put files with other columns into a source of their own, or set `columns:`",
             )
 
-    def _publish(self, made: dict[str, Path], summary: PartSummary) -> bool:
+    def _publish(self, made: Unfinished, summary: PartSummary) -> bool:
         """Give finished parts their place in the cache; False where another run was first with parts cut elsewhere.
 
         Two runs may prepare one file at the same time. The first keeps its place; the other goes on with what is there,
@@ -263,16 +301,18 @@ class FileJob:
         """
         marker = orjson.dumps(summary.to_json())
         outputs = self._outputs()
-        for name, folder in made.items():
-            (folder / DONE).write_bytes(marker)
+        made.unmark()
+        for name, folder in made.folders.items():
+            write_file(folder / DONE, marker)
             if take_place(folder, outputs[name]):
+                commit_point(CommitPoint.STEP_PUBLISHED)
                 continue
             there = PartSummary.from_json(orjson.loads((outputs[name] / DONE).read_bytes()))
             if there.part_records == summary.part_records:
                 continue
             if name == "prepare":
                 return False
-            shutil.rmtree(outputs[name])  # left over from parts that are no longer there
+            remove_folder(outputs[name])  # left over from parts that are no longer there
             take_place(folder, outputs[name])
         self.result.summary = summary
         return True
@@ -293,10 +333,11 @@ class FileJob:
         result.prepare = result.prepare.parent.parent / "quarantine" / name
         result.summary = PartSummary(rows=1, rejects=1)
         result.summary.reasons[reject.reason] += 1
-        folder = _temporary(result.prepare)
+        self._claim([result.prepare])
+        folder = temporary_folder(result.prepare, self._owner or "sample")
         write_rejects([reject], folder, 0)
         if not take_place(folder, result.prepare):
-            shutil.rmtree(folder)
+            remove_folder(folder)
         return result.summary
 
 
@@ -324,8 +365,3 @@ def _in_order(
 def _result(task: tuple[int, Future[PartSummary]]) -> tuple[int, PartSummary]:
     position, future = task
     return position, future.result()
-
-
-def _temporary(folder: Path) -> Path:
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    return Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))

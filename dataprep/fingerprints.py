@@ -19,7 +19,7 @@ from dataprep.ingest.shapes import Mapping
 from dataprep.pairs.config import DedupConfig
 from dataprep.signals import Family
 
-INGEST_VERSION: Final = 1
+INGEST_VERSION: Final = 2
 """Raised by hand whenever readers, shapes or the part layout give other results for the same bytes."""
 
 KEYS_VERSION: Final = 1

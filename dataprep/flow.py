@@ -3,17 +3,15 @@
     sources -> prepare (ingest, clean, measure, key) -> decide (rules, copies, splits) -> stage -> publish
 
 `prepare` works on batches in threads, `decide` on narrow tables in a private DuckDB database; both leave everything
-they found in tables, and staging only writes what those tables say. A run that fails at any point has published
-nothing; what it finished stays in the cache for the next one.
+they found in the cache, and staging only writes what is said there. A run that fails at any point has published
+nothing; what it finished is not done again by the next one.
 """
 
 from __future__ import annotations
 
 import gc
-import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,25 +20,57 @@ import duckdb
 import polars as pl
 import pyarrow as pa
 
-from dataprep.decide import Decision, check_promises, check_rules, decide
-from dataprep.errors import Cancelled, DataprepError, InputError, RefusedError
+from dataprep.budgets.check import check_rule_names, measure_budgets
+from dataprep.budgets.page import BudgetError
+from dataprep.budgets.report import BudgetReport
+from dataprep.budgets.stored import save_report
+from dataprep.decide import BUILT_IN, check_rules
+from dataprep.decided import Decided, Question, find_decided, make_decided
+from dataprep.decisions.entries import Decisions
+from dataprep.decisions.file import read_decisions
+from dataprep.errors import Cancelled, DataprepError, InputError, MachineError, RefusedError
+from dataprep.estimates import scratch_bytes
 from dataprep.events import Reporter
 from dataprep.file_job import PreparedFile
+from dataprep.gather import Gathered, gather
+from dataprep.interrupts import interruptible
+from dataprep.manifest import describe_version
 from dataprep.pipeline.load import LoadedPipeline
 from dataprep.pipeline.resolve import effective_rules, resolve
-from dataprep.prepare import check_any_record, check_reject_budgets, prepare_files
-from dataprep.signals import families, signal_columns
+from dataprep.prepare import (
+    check_any_record,
+    check_reject_budgets,
+    files_read,
+    prepare_files,
+    rows_read,
+    steps_reused,
+)
 from dataprep.sources import ResolvedSource, resolve_sources
-from dataprep.sqlfiles import read_sql
 from dataprep.store.card import dataset_card
 from dataprep.store.catalog import rebuild
-from dataprep.store.files import machine_errors
-from dataprep.store.layout import FORMAT_VERSION, Store
-from dataprep.store.publish import now, packages, point_latest, seal, staging_folder, version_id
+from dataprep.store.claims import claim
+from dataprep.store.config import OutputConfig
+from dataprep.store.files import (
+    CommitPoint,
+    commit_point,
+    link_tree,
+    machine_errors,
+    make_folder,
+    remove_folder,
+    write_batches,
+    write_file,
+)
+from dataprep.store.inventory import has_manifest
+from dataprep.store.layout import Store
+from dataprep.store.locks import Holder, dataset_lock, live_run
+from dataprep.store.meta_columns import MetaColumn
+from dataprep.store.publish import point_latest, seal, staging_folder
 from dataprep.store.runs import RunRecord, new_run_id
-from dataprep.store.version import Part, describe_contents, write_tables, write_text
+from dataprep.store.sweep import scratch_folder, sweep
+from dataprep.store.version import Part, write_text
 
 DEFAULT_BLOCK_BYTES = 16_000_000
+_REJECTS_AT_A_TIME = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +82,8 @@ class RunOptions:
     """DuckDB's memory limit, such as `4GB`; what does not fit spills to the store's disk."""
     block_bytes: int = DEFAULT_BLOCK_BYTES
     """Bytes of a source file handled at a time by one worker."""
+    wait_seconds: float = 0.0
+    """How long to wait for another run of the same dataset."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,52 +114,83 @@ class RunResult:
 
 def run_pipeline(loaded: LoadedPipeline, store: Store, options: RunOptions, reporter: Reporter) -> RunResult:
     """Run a pipeline to a published version. See `dataprep.run` for errors."""
-    pipeline = loaded.pipeline
-    record = RunRecord(new_run_id(), pipeline.name, resolve(loaded))
-    with machine_errors(store.root):
+    record = RunRecord(new_run_id(), loaded.pipeline.name, resolve(loaded))
+    with machine_errors(store.root), live_run(store, record.run_id):
         record.save(store)
-        reporter.run(f"{pipeline.name}: run {record.run_id}", run_id=record.run_id, dataset=pipeline.name)
+        reporter.run(f"{record.dataset}: run {record.run_id}", run_id=record.run_id, dataset=record.dataset)
         try:
-            with _calm_collector():
-                result = _run(loaded, store, options, reporter, record)
+            with machine_errors(store.root), _alone(store, record, options, reporter), _calm_collector():
+                return _run(loaded, store, options, reporter, record)
         except (Cancelled, KeyboardInterrupt):
             record.finish(store, "interrupted", exit_code=130, message="interrupted")
-            reporter.stopped("interrupted", exit_code=130, hint=None)
+            reporter.stopped("interrupted", exit_code=130, hint=None, budgets=None)
             raise
         except DataprepError as error:
             stopped = error.exit_code == 1
-            record.finish(store, "stopped" if stopped else "failed", exit_code=error.exit_code, message=str(error))
+            record.finish(store, "stopped" if stopped else "failed", exit_code=error.exit_code, message=error.message)
             if stopped:
-                rebuild(store)
-            reporter.stopped(error.message, exit_code=error.exit_code, hint=error.hint)
+                with suppress(MachineError):  # the catalog can be built later; why the run stopped must be told now
+                    rebuild(store)
+            reporter.stopped(error.message, exit_code=error.exit_code, hint=error.hint, budgets=_page(error))
             raise
         except BaseException as error:
             record.finish(store, "failed", exit_code=70, message=f"{type(error).__name__}: {error}")
-            reporter.stopped(f"a bug: {type(error).__name__}", exit_code=70, hint=None)
+            reporter.stopped(f"a bug: {type(error).__name__}", exit_code=70, hint=None, budgets=None)
             raise
-    return result
+
+
+def _page(error: DataprepError) -> dict[str, Any] | None:
+    return error.report.as_dict() if isinstance(error, BudgetError) else None
+
+
+@contextmanager
+def _alone(store: Store, record: RunRecord, options: RunOptions, reporter: Reporter) -> Iterator[None]:
+    """Hold the dataset for this run, and clear away what killed runs left."""
+    told = False
+
+    def wait(holder: Holder | None, _waited_seconds: float) -> None:
+        nonlocal told
+        reporter.checkpoint()
+        if not told:
+            reporter.note(f"waiting for {holder or 'another run'}, which prepares {record.dataset!r}")
+        told = True
+
+    holding = dataset_lock(store, record.dataset, record.run_id, wait_seconds=options.wait_seconds, on_wait=wait)
+    with holding as died:
+        if died is not None:
+            reporter.note(f"{died} did not finish; what it finished is used")
+        sweep(store)
+        yield
 
 
 def _run(loaded: LoadedPipeline, store: Store, options: RunOptions, reporter: Reporter, record: RunRecord) -> RunResult:
     pipeline = loaded.pipeline
     for assumption in loaded.assumed:
         reporter.note(f"assumed: {assumption}")
-    check_rules(effective_rules(pipeline))
+    rules = effective_rules(pipeline)
+    check_rules(rules)
+    check_rule_names(pipeline.budgets, [*rules, *dict.fromkeys(rule for _, _, rule, _ in BUILT_IN)])
+    decisions = read_stated(loaded)
     reporter.step("sources", "looking at sources")
     sources = resolve_sources(pipeline, loaded.base)
     warnings = [warning for source in sources for warning in source.warnings]
     reporter.step("prepare", _reading(sources))
     prepared = prepare_files(
-        sources, pipeline, store, workers=options.workers, reporter=reporter, block_bytes=options.block_bytes
+        sources,
+        pipeline,
+        store,
+        workers=options.workers,
+        reporter=reporter,
+        block_bytes=options.block_bytes,
+        owner=record.run_id,
     )
+    record.counts = rows_read(prepared)
+    record.reused = steps_reused(prepared)
+    record.files = files_read(prepared)
     warnings += _emptiness(prepared)
-    for warning in warnings:
-        reporter.warn(warning)
-    record.counts = _read_counts(prepared)
-    record.reused = _reused(prepared)
 
-    with _scratch_database(store, record.run_id, options) as con:
-        rejects = load_rejects(con, prepared)
+    with _scratch_database(store, record.run_id, options, record.counts["records"]) as con:
+        load_rejects(con, prepared)
         try:
             check_reject_budgets(prepared, pipeline)
             check_any_record(prepared)
@@ -135,46 +198,87 @@ def _run(loaded: LoadedPipeline, store: Store, options: RunOptions, reporter: Re
             keep_rejects(con, store, record.run_id)
             raise
         reporter.step("decide", "rules, duplicates, splits")
-        decision = decide(con, pipeline, effective_rules(pipeline), prepared)
-        check_promises(con, record.counts["rows"], rejects)
-        con.execute(f"create table funnel as {read_sql('steps/funnel')}", {"rows": record.counts["rows"]})
-        try:
-            check_anything_kept(con)
-        except DataprepError:
-            write_tables(con, pipeline.output, store.run(record.run_id) / "tables")
-            raise
+        gathered = gather(con, prepared, pipeline, store, record.run_id)
+        question = ask(loaded, prepared, gathered, decisions).with_parent(store)
+        decided = find_decided(store, question, record.run_id) or make_decided(con, store, question, record.run_id)
+    record.reused |= {"gather": int(gathered.reused), "decide": int(decided.reused)}
+    record.counts |= decided.contents.totals
+    report = weigh(question, decided.record_files, decided.contents.meta)
+    save_report(store, record.run_id, report)
+    warnings += report.warnings
+    for warning in warnings:
+        reporter.warn(warning)
+    try:
+        check_anything_kept(decided)
+        if report.over:
+            raise BudgetError(report, record.run_id)
+    except DataprepError:
+        link_tree(decided.tables, store.run(record.run_id) / "tables")
+        raise
 
-        reporter.step("stage", "writing the version")
-        identity = version_id(con)
-        folder = staging_folder(store)
-        try:
-            manifest = _stage(con, loaded, sources, prepared, decision, folder, identity, record, reporter, warnings)
-            reporter.step("publish", "publishing")
-            seal(folder, manifest, store)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-        funnel = con.sql("select * from funnel order by position").pl()
+    claim(store, record.run_id, [store.version(decided.identity)])
+    if not has_manifest(store, decided.identity):
+        manifest = describe_version(question, decided, sources, prepared, record, warnings)
+        _stage(store, manifest, prepared, decided, pipeline.output, record.run_id, reporter)
+    return _publish(store, decided, record, reporter, [*decided.notes, *report.notes], warnings)
 
-    number, new = point_latest(store, pipeline.name, identity, record.run_id)
-    record.version_id, record.number, record.counts = identity, number, manifest["counts"]
+
+def _stage(
+    store: Store,
+    manifest: dict[str, Any],
+    prepared: Sequence[PreparedFile],
+    decided: Decided,
+    output: OutputConfig,
+    run_id: str,
+    reporter: Reporter,
+) -> None:
+    """Write the version under a temporary name and give it its own."""
+    reporter.step("stage", "writing the version")
+    folder = staging_folder(store, run_id)
+    try:
+        parts = _parts(prepared)
+        total = sum(part.size for part in parts)
+        link_tree(decided.tables, folder)
+        for done in write_text(decided.fates, parts, decided.contents, output, folder):
+            reporter.progress(done, total, done)
+        write_file(folder / "README.md", dataset_card(manifest).encode())
+        commit_point(CommitPoint.VERSION_STAGED)
+        reporter.step("publish", "publishing")
+        seal(folder, manifest, store)
+    finally:
+        remove_folder(folder)
+
+
+def _publish(
+    store: Store,
+    decided: Decided,
+    record: RunRecord,
+    reporter: Reporter,
+    notes: Sequence[str],
+    warnings: Sequence[str],
+) -> RunResult:
+    """Give the finished version its number, close the run's record and tell everybody."""
+    number, new = point_latest(store, record.dataset, decided.identity, record.run_id)
+    record.version_id, record.number = decided.identity, number
     record.seconds = reporter.step_seconds
     record.finish(store, "published" if new else "unchanged", exit_code=0)
     rebuild(store)
+    sweep(store)
     result = RunResult(
-        dataset=pipeline.name,
-        version_id=identity,
+        dataset=record.dataset,
+        version_id=decided.identity,
         number=number,
         unchanged=not new,
-        path=store.version(identity),
+        path=store.version(decided.identity),
         run_id=record.run_id,
-        funnel=funnel,
-        notes=tuple(decision.notes),
+        funnel=decided.funnel(),
+        notes=tuple(notes),
         warnings=tuple(warnings),
-        counts=manifest["counts"],
+        counts=record.counts,
         seconds=dict(reporter.step_seconds),
     )
     reporter.finished(
-        f"{pipeline.name}@{number} {'is unchanged' if not new else 'published'}",
+        f"{record.dataset}@{number} {'is unchanged' if not new else 'published'}",
         dataset=result.dataset,
         version_id=result.version_id,
         number=result.number,
@@ -191,103 +295,44 @@ def _reading(sources: Sequence[ResolvedSource]) -> str:
     return "reading 1 file" if files == 1 else f"reading {files} files"
 
 
-def _stage(
-    con: duckdb.DuckDBPyConnection,
-    loaded: LoadedPipeline,
-    sources: Sequence[ResolvedSource],
-    prepared: Sequence[PreparedFile],
-    decision: Decision,
-    folder: Path,
-    identity: str,
-    record: RunRecord,
-    reporter: Reporter,
-    warnings: Sequence[str],
-) -> dict[str, Any]:
-    """Write the version's files but the manifest, which is returned."""
-    pipeline = loaded.pipeline
-    contents = describe_contents(con, decision.meta, pipeline.output)
-    parts = _parts(prepared)
-    total = sum(part.size for part in parts)
-    for done in write_text(con, parts, contents, pipeline.output, folder):
-        reporter.progress(done, total, done)
-    write_tables(con, pipeline.output, folder)
-    splits = {name: contents.counts[name] for name in ("train", "validation", "test") if contents.counts[name]}
-    counts = record.counts | {
-        "kept": sum(splits.values()),
-        "held": contents.counts["held"],
-        "dropped": contents.counts["dropped"],
-        "splits": splits,
-    }
-    manifest = {
-        "format": FORMAT_VERSION,
-        "version_id": identity,
-        "dataset": pipeline.name,
-        "parent": None,
-        "created_at": now(),
-        "run_id": record.run_id,
-        "pipeline": record.pipeline,
-        "sources": [_source_entry(source, prepared) for source in sources],
-        "counts": counts,
-        "shape": contents.shape,
-        "split_mode": decision.mode,
-        "meta_columns": {column.name: {"type": column.type, "key": column.key} for column in decision.meta},
-        "rules": [rule.describe() for rule in decision.rules],
-        "signals": {
-            "versions": {family.name: family.version for family in families()},
-            "columns": {name: column.description for name, column in signal_columns().items()},
-        },
-        "packages": packages(),
-        "notes": list(decision.notes),
-        "warnings": list(warnings),
-    }
-    (folder / "README.md").write_text(dataset_card(manifest), encoding="utf-8")
-    return manifest
+def read_stated(loaded: LoadedPipeline) -> Decisions:
+    """What people decided, from the file that the pipeline names.
+
+    Raises:
+        InputError: the file is absent or has a mistake.
+    """
+    named = loaded.pipeline.decisions
+    return Decisions() if named is None else read_decisions(loaded.base / named)
 
 
-def _source_entry(source: ResolvedSource, prepared: Sequence[PreparedFile]) -> dict[str, Any]:
-    return {
-        "name": source.name,
-        "mapping": source.mapping.to_dict(),
-        "files": [
-            {
-                "path": item.file.shown,
-                "sha256": item.sha256,
-                "bytes": item.file.size,
-                "rows": item.summary.rows,
-                "records": item.summary.records,
-                "rejects": item.summary.rejects,
-                "notes": dict(sorted(item.summary.notes.items())),
-            }
-            for item in prepared
-            if item.source is source
-        ],
-    }
+def ask(loaded: LoadedPipeline, prepared: Sequence[PreparedFile], gathered: Gathered, decisions: Decisions) -> Question:
+    """What is to be decided about prepared files; the parent version is not named yet."""
+    return Question(
+        pipeline=loaded.pipeline,
+        rules=effective_rules(loaded.pipeline),
+        gathered=gathered,
+        rows=sum(item.summary.rows for item in prepared),
+        rejects=[item.prepare.name for item in prepared],
+        decisions=decisions,
+    )
+
+
+def weigh(question: Question, records: Sequence[Path], meta: Sequence[MetaColumn]) -> BudgetReport:
+    """Measure the budgets of what was decided.
+
+    Raises:
+        InputError: a slice by a column that the data does not have.
+    """
+    with duckdb.connect() as con:
+        return measure_budgets(con, records, question.pipeline.budgets, question.decisions.accepted, meta)
 
 
 def _parts(prepared: Sequence[PreparedFile]) -> list[Part]:
-    parts, base_row = [], 0
-    for item in prepared:
-        files = item.part_files(item.prepare, "records")
-        for path, size in zip(files, item.summary.part_records, strict=True):
-            parts.append(Part(path, base_row, size))
-            base_row += size
-    return parts
-
-
-def _read_counts(prepared: Sequence[PreparedFile]) -> dict[str, Any]:
-    return {
-        "rows": sum(item.summary.rows for item in prepared),
-        "records": sum(item.summary.records for item in prepared),
-        "rejects": sum(item.summary.rejects for item in prepared),
-    }
-
-
-def _reused(prepared: Sequence[PreparedFile]) -> dict[str, int]:
-    reused: dict[str, int] = {}
-    for item in prepared:
-        for step in item.reused:
-            reused[step] = reused.get(step, 0) + 1
-    return reused
+    return [
+        Part(path, size)
+        for item in prepared
+        for path, size in zip(item.part_files(item.prepare, "records"), item.summary.part_records, strict=True)
+    ]
 
 
 def _emptiness(prepared: Sequence[PreparedFile]) -> list[str]:
@@ -322,20 +367,19 @@ def load_rejects(con: duckdb.DuckDBPyConnection, prepared: Sequence[PreparedFile
     return int(con.sql("select count(*) from rejects").fetchall()[0][0])
 
 
-def check_anything_kept(con: duckdb.DuckDBPyConnection) -> None:
+def check_anything_kept(decided: Decided) -> None:
     """Stop the run where no record is left: an empty version would only break whoever reads `latest` next.
 
     Raises:
         RefusedError: with the rules that took most.
     """
-    if con.sql("select count(*) from outcome where status = 'kept'").fetchall()[0][0]:
+    if decided.contents.splits:
         return
-    took = con.sql(
-        "select step || '.' || rule as taker, count(*) as records from outcome group by taker "
-        "order by records desc, taker limit 3"
-    ).fetchall()
+    taken = decided.funnel().filter(pl.col("action").is_in(["drop", "hold"]) & (pl.col("records") > 0))
+    most = taken.sort("records", "step", "rule", descending=[True, False, False]).head(3)
+    took = ", ".join(f"{step}.{rule} {records}" for step, rule, records in most["step", "rule", "records"].iter_rows())
     raise RefusedError(
-        f"no record is left to publish; taken by {', '.join(f'{rule} {records}' for rule, records in took)}",
+        f"no record is left to publish; taken by {took}",
         step="decide",
         hint='see why with `dataprep sql "from ledger"`, then change the rules',
     )
@@ -344,8 +388,9 @@ def check_anything_kept(con: duckdb.DuckDBPyConnection) -> None:
 def keep_rejects(con: duckdb.DuckDBPyConnection, store: Store, run_id: str) -> None:
     """Leave the rejects of a run that stops before deciding where SQL finds them."""
     folder = store.run(run_id) / "tables" / "rejects"
-    folder.mkdir(parents=True, exist_ok=True)
-    con.sql("select * from rejects order by source, path, line").write_parquet(str(folder / "rejects-00000.parquet"))
+    make_folder(folder)
+    rejects = con.sql("select * from rejects order by source, path, line").to_arrow_reader(_REJECTS_AT_A_TIME)
+    write_batches(folder / "rejects-00000.parquet", rejects, rejects.schema)
 
 
 @contextmanager
@@ -363,21 +408,24 @@ def _calm_collector() -> Iterator[None]:
 
 
 @contextmanager
-def _scratch_database(store: Store, run_id: str, options: RunOptions) -> Iterator[duckdb.DuckDBPyConnection]:
+def _scratch_database(
+    store: Store, run_id: str, options: RunOptions, records: int
+) -> Iterator[duckdb.DuckDBPyConnection]:
     """A private DuckDB database in memory that spills beside the run's record and leaves nothing behind.
 
     Not a file: its tables are read a few times and thrown away, and compressing them for a file costs twice as much."""
-    folder = Path(tempfile.mkdtemp(prefix="scratch-", dir=store.run(run_id)))
-    config: dict[str, Any] = {"threads": options.workers, "temp_directory": str(folder)}
+    folder = scratch_folder(store, run_id)
+    config: dict[str, Any] = {
+        "threads": options.workers,
+        "temp_directory": str(folder),
+        "max_temp_directory_size": f"{scratch_bytes(records)}B",
+    }
     if options.memory:
         config["memory_limit"] = options.memory
     con = duckdb.connect(config=config)
     try:
-        yield con
-    except RuntimeError as error:  # what DuckDB makes of Ctrl-C while it works
-        if "interrupted" in str(error).lower():
-            raise KeyboardInterrupt from error
-        raise
+        with interruptible(con):
+            yield con
     finally:
         con.close()
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_folder(folder)

@@ -27,17 +27,17 @@ import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from dataprep.clean import clean_batch
 from dataprep.clean.config import CleanConfig
 from dataprep.ingest.config import IngestLimits, SourceConfig
-from dataprep.ingest.rows import Block, Reject, Rows, reject_row
+from dataprep.ingest.rows import Block, Reject, Rows, parse_block, reject_row
 from dataprep.ingest.shapes import Converter, Mapping
 from dataprep.pairs.config import DedupConfig
 from dataprep.pairs.keys import duplicate_keys
 from dataprep.record import ROLES, RecordColumns, Turns, batch_of, content_digests
 from dataprep.signals import measure
+from dataprep.store.files import write_table
 
 REJECTS_SCHEMA: Final = pa.schema(
     [
@@ -137,15 +137,18 @@ def write_part(table: pa.Table | pa.RecordBatch, path: Path) -> None:
     """Write a part's table, uncompressed: it is read again within minutes, and lz4 costs a tenth of the whole step."""
     if isinstance(table, pa.RecordBatch):
         table = pa.Table.from_batches([table])
-    pq.write_table(table, path, compression="none", write_statistics=False, use_dictionary=False)
+    write_table(path, table, compression="none", write_statistics=False, use_dictionary=False)
 
 
 def prepare_block(block: Block, settings: PartSettings, folder: Path, index: int) -> tuple[pa.RecordBatch, PartSummary]:
     """Parse, convert and clean one block, write its part, and return the cleaned batch with its counts."""
-    rows = block.parse()
+    converter = Converter(settings.mapping, settings.source, settings.limits)
+    rows = parse_block(block, converter.text_keys)
     n_parsed = len(rows.rows)
     summary = PartSummary(rows=n_parsed + len(rows.rejects), notes=Counter(rows.notes), parsed=n_parsed)
-    columns, rejects = _convert(rows, settings, summary)
+    columns, rejects = _convert(rows, converter, summary)
+    if settings.given_split is not None:
+        columns.fields["given_split"] = [settings.given_split] * len(columns)
     batch = batch_of(settings.source_name, columns)
     batch, verdicts = clean_batch(batch, settings.clean)
     summary.records = len(columns)
@@ -180,17 +183,15 @@ def measure_part(batch: pa.RecordBatch, clean: CleanConfig, folders: dict[str, P
         write_part(tables[family], part_file(folder, family, index))
 
 
-def _convert(rows: Rows, settings: PartSettings, summary: PartSummary) -> tuple[RecordColumns, list[Reject]]:
-    converter = Converter(settings.mapping, settings.source, settings.limits)
-    columns, refused = converter.convert_block(rows.rows, rows.lines)
+def _convert(rows: Rows, converter: Converter, summary: PartSummary) -> tuple[RecordColumns, list[Reject]]:
+    columns, refused = converter.convert_block(rows)
     rejects = list(rows.rejects)
     for index, error in refused:
         offset, raw = rows.raw(index)
         rejects.append(reject_row(rows.lines[index], offset, error.reason, error.detail, raw))
-    if settings.given_split is not None:
-        columns.fields["given_split"] = [settings.given_split] * len(columns)
     for part in converter.mapped_parts:
-        if part.required and any(part.state(row) == "ok" for row in rows.rows):
+        is_text = rows.texts is not None and rows.texts.has(part.column)
+        if part.required and (is_text or any(part.state(row) == "ok" for row in rows.rows)):
             summary.columns_found.add(part.column)
     return columns, rejects
 

@@ -8,6 +8,7 @@ underestimates, and the plan says so.
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,16 +18,19 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dataprep.decide import Decision, check_promises, decide
+from dataprep.decide import Decision, decide, make_funnel
+from dataprep.decided import find_decided
+from dataprep.estimates import Estimate, estimate, measure_sample
 from dataprep.events import Reporter
 from dataprep.file_job import PreparedFile
-from dataprep.flow import load_rejects
+from dataprep.flow import ask, load_rejects, read_stated
+from dataprep.gather import find_gathered, gather
 from dataprep.pipeline.load import LoadedPipeline
 from dataprep.pipeline.resolve import effective_rules
-from dataprep.prepare import check_any_record, pending_steps, prepare_files
+from dataprep.prepare import check_any_record, look_up, prepare_files
 from dataprep.record import ROLES, Turns
 from dataprep.sources import resolve_sources
-from dataprep.sqlfiles import read_sql
+from dataprep.store.inventory import known_digests
 from dataprep.store.layout import Store
 
 _SAMPLE_BLOCK_BYTES = 250_000
@@ -45,7 +49,9 @@ class PlannedSource:
     mapping: str
     """How rows become records, in words."""
     to_prepare: int
-    """Files that must be read; the others' finished steps are in the store."""
+    """Files that must be read; the others' records are in the store."""
+    to_compute: dict[str, int]
+    """For each step (`prepare`, `keys`, families of signals) the files for which it must be computed."""
     sample_rows: int
     sample_rejects: dict[str, int]
 
@@ -80,6 +86,10 @@ class Plan:
     split_mode: str
     funnel: pl.DataFrame
     """The sample's own funnel."""
+    disk: Estimate
+    """What a run would need on the store's disk."""
+    decided: str | None = None
+    """Id of the version that a run would give, where all of it was decided before."""
     notes: tuple[str, ...] = ()
     assumed: tuple[str, ...] = ()
     warnings: tuple[str, ...] = field(default=())
@@ -89,7 +99,7 @@ def make_plan(loaded: LoadedPipeline, store: Store, *, sample_rows: int) -> Plan
     """Check a pipeline against its data and try a sample. See `dataprep.plan`."""
     pipeline = loaded.pipeline
     sources = resolve_sources(pipeline, loaded.base)
-    pending = pending_steps(sources, pipeline, store)
+    stored = look_up(sources, pipeline, store, known_digests(store, pipeline.name))
     with tempfile.TemporaryDirectory(prefix="dataprep-plan-") as folder:
         prepared = prepare_files(
             sources,
@@ -102,11 +112,22 @@ def make_plan(loaded: LoadedPipeline, store: Store, *, sample_rows: int) -> Plan
         )
         check_any_record(prepared)
         with duckdb.connect(config={"threads": 1}) as con:
-            rejects = load_rejects(con, prepared)
-            decision = decide(con, pipeline, effective_rules(pipeline), prepared)
-            rows = sum(item.summary.rows for item in prepared)
-            check_promises(con, rows, rejects)
-            con.execute(f"create table funnel as {read_sql('steps/funnel')}", {"rows": rows})
+            load_rejects(con, prepared)
+            samples = [
+                measure_sample(
+                    source,
+                    [item for item in prepared if item.source is source],
+                    limits=pipeline.limits,
+                    block_bytes=_SAMPLE_BLOCK_BYTES,
+                    pending_files=stored.pending[source.index]["prepare"],
+                    compression=pipeline.output.compression,
+                )
+                for source in sources
+            ]
+            gathered = gather(con, prepared, pipeline, Store(Path(folder)))
+            gathered.attach(con)
+            decision = decide(con, pipeline, effective_rules(pipeline), gathered)
+            make_funnel(con, pipeline, decision, sum(item.summary.rows for item in prepared))
             funnel = con.sql("select * from funnel order by position").pl()
             counts = _firings(con)
             examples = _examples(con, prepared)
@@ -139,7 +160,8 @@ def make_plan(loaded: LoadedPipeline, store: Store, *, sample_rows: int) -> Plan
                 files=tuple(file.shown for file in source.files),
                 bytes=sum(file.size for file in source.files),
                 mapping=source.mapping.describe(),
-                to_prepare=pending[source.index],
+                to_prepare=stored.pending[source.index]["prepare"],
+                to_compute=dict(stored.pending[source.index]),
                 sample_rows=sum(item.summary.rows for item in prepared if item.source is source),
                 sample_rejects=_reasons([item for item in prepared if item.source is source]),
             )
@@ -149,10 +171,20 @@ def make_plan(loaded: LoadedPipeline, store: Store, *, sample_rows: int) -> Plan
         cleaners=cleaners,
         split_mode=decision.mode,
         funnel=funnel,
+        disk=estimate(samples, store.root),
+        decided=None if stored.missing else _decided(loaded, stored.prepared, store),
         notes=tuple(decision.notes),
         assumed=loaded.assumed,
         warnings=tuple(warning for source in sources for warning in source.warnings),
     )
+
+
+def _decided(loaded: LoadedPipeline, prepared: Sequence[PreparedFile], store: Store) -> str | None:
+    gathered = find_gathered(prepared, loaded.pipeline, store)
+    if not gathered.table.exists():
+        return None
+    decided = find_decided(store, ask(loaded, prepared, gathered, read_stated(loaded)).with_parent(store))
+    return None if decided is None else decided.identity
 
 
 _BUILT_IN_WORDS = {

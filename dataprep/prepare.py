@@ -7,8 +7,11 @@ little and why blocks are large.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
 
 from dataprep.errors import RefusedError
 from dataprep.events import Reporter
@@ -28,6 +31,7 @@ def prepare_files(
     reporter: Reporter,
     block_bytes: int,
     sample_rows: int | None = None,
+    owner: str | None = None,
 ) -> list[PreparedFile]:
     """Bring every file's parts into the cache and return them in order of sources and files.
 
@@ -36,6 +40,7 @@ def prepare_files(
         workers, block_bytes: how the machine is used.
         reporter: hears about progress and may stop the run.
         sample_rows: read no more than about so many rows of a source; for trials in a store of their own.
+        owner: the run; None in a store that is thrown away.
 
     Raises:
         InputError: a file that cannot be read, unless its source says `on_bad_file: quarantine`.
@@ -50,7 +55,7 @@ def prepare_files(
             for file in source.files:
                 if left is not None and left <= 0:
                     break
-                job = FileJob(source, file, pipeline, store, block_bytes, left)
+                job = FileJob(source, file, pipeline, store, block_bytes, left, owner)
                 for position, summary in job.run(pool, workers, reporter):
                     rows += summary.rows
                     left = None if left is None else left - summary.rows
@@ -61,12 +66,67 @@ def prepare_files(
     return prepared
 
 
-def pending_steps(sources: Sequence[ResolvedSource], pipeline: Pipeline, store: Store) -> dict[int, int]:
-    """For each source (by index) how many files have a step that is not in the cache."""
+@dataclass(slots=True)
+class Stored:
+    """What the cache has of a pipeline's files.
+
+    Attributes:
+        prepared: the files of which it has everything, in order.
+        missing: of each other file the steps that must be computed, by the file's name.
+        pending: for each source (by index) and step, how many files must be computed.
+    """
+
+    prepared: list[PreparedFile] = field(default_factory=list)
+    missing: dict[str, list[str]] = field(default_factory=dict)
+    pending: dict[int, Counter[str]] = field(default_factory=dict)
+
+
+def look_up(
+    sources: Sequence[ResolvedSource], pipeline: Pipeline, store: Store, digests: Mapping[tuple[str, int, int], str]
+) -> Stored:
+    """Find out what need not be computed again; computes and writes nothing.
+
+    Args:
+        sources, pipeline, store: what would be prepared, and where the cache is.
+        digests: SHA-256 of files that need not be read to know it; see `inventory.known_digests`.
+    """
+    stored = Stored(pending={source.index: Counter() for source in sources})
+    for source in sources:
+        for file in source.files:
+            job = FileJob(source, file, pipeline, store, 0, digests=digests)
+            found = job.stored()
+            if found is not None:
+                stored.prepared.append(found)
+            else:
+                stored.missing[file.shown] = job.missing()
+                stored.pending[source.index].update(job.missing())
+    return stored
+
+
+def files_read(prepared: Sequence[PreparedFile]) -> list[dict[str, Any]]:
+    """What the run's record says of the files it read; see `inventory.known_digests`."""
+    return [
+        {"path": item.file.shown, "bytes": item.file.size, "mtime_ns": item.file.mtime_ns, "sha256": item.sha256}
+        for item in prepared
+    ]
+
+
+def rows_read(prepared: Sequence[PreparedFile]) -> dict[str, Any]:
+    """Counts of rows, records and rejects."""
     return {
-        source.index: sum(FileJob(source, file, pipeline, store, 0).is_pending for file in source.files)
-        for source in sources
+        "rows": sum(item.summary.rows for item in prepared),
+        "records": sum(item.summary.records for item in prepared),
+        "rejects": sum(item.summary.rejects for item in prepared),
     }
+
+
+def steps_reused(prepared: Sequence[PreparedFile]) -> dict[str, int]:
+    """For each step the files for which it was in the cache."""
+    reused: dict[str, int] = {}
+    for item in prepared:
+        for step in item.reused:
+            reused[step] = reused.get(step, 0) + 1
+    return reused
 
 
 def check_reject_budgets(prepared: Sequence[PreparedFile], pipeline: Pipeline) -> None:

@@ -18,13 +18,12 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dataprep.digests import DIGEST_BYTES, TurnTexts, record_digests, utf8_buffers
+from dataprep.digests import DIGEST_BYTES, DIGEST_TYPE, TurnTexts, digest_array, record_digests, utf8_buffers
 
 Role = Literal["system", "user", "assistant", "tool", "text"]
 ROLES: Final[tuple[str, ...]] = get_args(Role)
 SPLITS: Final[tuple[str, ...]] = ("train", "validation", "test")
 
-DIGEST_TYPE: Final = pa.binary(DIGEST_BYTES)
 TURN_TYPE: Final = pa.struct([("role", pa.string()), ("content", pa.string()), ("extra", pa.string())])
 TURNS_TYPE: Final = pa.list_(TURN_TYPE)
 
@@ -95,7 +94,8 @@ class RecordColumns:
     bounds: npt.NDArray[np.int32]
     """Turn index at which each record starts, and the end: shape (n + 1,)."""
     roles: list[Role]
-    contents: list[str | None]
+    contents: list[str | None] | pa.StringArray
+    """One for each turn; an array where the texts never were Python's."""
     extras: TextColumn
     fields: dict[str, TextColumn]
     """One column for each name in FIELDS."""
@@ -127,25 +127,43 @@ class RecordColumns:
             lines=[record.line for record in records],
         )
 
-    def followed_by(self, other: RecordColumns, order: list[int]) -> RecordColumns:
-        """These records and then others, to be put in `order`."""
+    @classmethod
+    def merged(cls, parts: Sequence[tuple[RecordColumns, Sequence[int]]]) -> RecordColumns:
+        """Records from several parts, in the order of the places that each part's records have.
 
-        def both(mine: TextColumn, others: TextColumn, sizes: tuple[int, int]) -> TextColumn:
-            if mine is None and others is None:
-                return None
-            return (mine or [None] * sizes[0]) + (others or [None] * sizes[1])
-
-        turns, rows = (len(self.contents), len(other.contents)), (len(self), len(other))
-        return RecordColumns(
-            bounds=np.append(self.bounds, other.bounds[1:] + self.bounds[-1]),
-            roles=self.roles + other.roles,
-            contents=self.contents + other.contents,
-            extras=both(self.extras, other.extras, turns),
-            fields={name: both(self.fields[name], other.fields[name], rows) for name in FIELDS},
-            meta=self.meta + other.meta,
-            lines=self.lines + other.lines,
-            order=order,
+        >>> first, second = (RecordColumns.of([Record([Turn("text", text)], meta={}, line=1)]) for text in "ab")
+        >>> batch_of("s", RecordColumns.merged([(first, [7]), (second, [3])]))["turns"].to_pylist()[0][0]["content"]
+        'b'
+        """
+        parts = [(columns, places) for columns, places in parts if len(columns)]
+        if len(parts) < 2:
+            return parts[0][0] if parts else cls.of([])
+        every = [columns for columns, _ in parts]
+        places = [place for _, some in parts for place in some]
+        turns, rows = [len(columns.roles) for columns in every], [len(columns) for columns in every]
+        sizes = np.concatenate([np.diff(columns.bounds) for columns in every])
+        return cls(
+            bounds=np.append(0, np.cumsum(sizes)).astype(np.int32),
+            roles=[role for columns in every for role in columns.roles],
+            contents=_contents([columns.contents for columns in every]),
+            extras=_end_to_end([columns.extras for columns in every], turns),
+            fields={name: _end_to_end([columns.fields[name] for columns in every], rows) for name in FIELDS},
+            meta=[values for columns in every for values in columns.meta],
+            lines=[line for columns in every for line in columns.lines],
+            order=sorted(range(len(places)), key=places.__getitem__),
         )
+
+
+def _contents(parts: Sequence[list[str | None] | pa.StringArray]) -> list[str | None] | pa.StringArray:
+    if any(isinstance(part, pa.StringArray) for part in parts):
+        return pa.concat_arrays([_strings(part, len(part)) for part in parts])
+    return [content for part in parts for content in part]
+
+
+def _end_to_end(columns: Sequence[TextColumn], sizes: Sequence[int]) -> TextColumn:
+    if all(column is None for column in columns):
+        return None
+    return [value for column, size in zip(columns, sizes, strict=True) for value in column or [None] * size]
 
 
 def _unless_null(column: list[str | None]) -> TextColumn:
@@ -181,7 +199,9 @@ def batch_of(source: str, columns: RecordColumns) -> pa.RecordBatch:
     return batch.set_column(0, RECORD_SCHEMA.field("digest"), source_digests(source, batch))
 
 
-def _strings(values: Sequence[str] | Sequence[str | None] | None, count: int) -> pa.StringArray:
+def _strings(values: Sequence[str] | Sequence[str | None] | pa.StringArray | None, count: int) -> pa.StringArray:
+    if isinstance(values, pa.StringArray):
+        return values
     return pa.nulls(count, pa.string()) if values is None else pa.array(values, pa.string())
 
 
@@ -191,13 +211,13 @@ def source_digests(source: str, batch: pa.RecordBatch) -> pa.FixedSizeBinaryArra
     File names, lines and column order never enter, so it survives renamed, re-sharded and reordered files.
     """
     columns = [batch[name] for name in (*FIELDS, "meta")]
-    return pa.array(record_digests(f"source:{source}", Turns(batch["turns"]).texts(), columns), DIGEST_TYPE)
+    return digest_array(record_digests(f"source:{source}", Turns(batch["turns"]).texts(), columns))
 
 
 def content_digests(batch: pa.RecordBatch) -> pa.FixedSizeBinaryArray:
     """Digest of what a trainer would see of each record: turns, tools and label as they are now."""
     columns = [batch["tools"], batch["label"]]
-    return pa.array(record_digests("content", Turns(batch["turns"]).texts(), columns), DIGEST_TYPE)
+    return digest_array(record_digests("content", Turns(batch["turns"]).texts(), columns))
 
 
 class Turns:

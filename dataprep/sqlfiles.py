@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 
 
 @cache
 def read_sql(name: str) -> str:
     """The text of `sql/<name>.sql`.
 
-    >>> "create" in read_sql("steps/rows")
+    >>> "create" in read_sql("steps/gather")
     True
     """
     return files("sql").joinpath(f"{name}.sql").read_text(encoding="utf-8")
@@ -32,3 +34,12 @@ def quote_literal(text: str) -> str:
     "'it''s'"
     """
     return "'" + text.replace("'", "''") + "'"
+
+
+def parquet_list(paths: Iterable[Path]) -> str:
+    """A list of files for `read_parquet` in statements that take no bound value.
+
+    >>> parquet_list([Path("a.parquet"), Path("it's.parquet")])
+    "['a.parquet', 'it''s.parquet']"
+    """
+    return "[" + ", ".join(quote_literal(str(path)) for path in paths) + "]"

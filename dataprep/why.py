@@ -22,6 +22,7 @@ from dataprep.store.layout import Store
 from dataprep.store.names import display, resolve
 from dataprep.store.query import open_data, run_query, stopped_run
 from dataprep.store.records import read_records
+from dataprep.store.tombstones import Tombstone, tombstones
 from dataprep.store.views import PLACE
 
 MAX_MATCHES: Final = 20
@@ -117,6 +118,8 @@ class Story:
     group_id: str | None
     group_records: int
     meta: dict[str, Any] = field(default_factory=dict)
+    forgotten: Tombstone | None = None
+    """When, by whom and why its text was erased, if it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,7 +276,14 @@ def _story(store: Store, place: _Place, record_id: str) -> Story:
         copies=run_query(place.con, _COPIES, record_id=record_id, limit=MAX_MATCHES)["record_id"].to_list(),
         group_records=run_query(place.con, _GROUP_SIZE, group_id=row["group_id"])["n"][0],
         meta=orjson.loads(row["meta"]) if row["meta"] else {},
+        forgotten=_tombstone(store, place, record_id),
     )
+
+
+def _tombstone(store: Store, place: _Place, record_id: str) -> Tombstone | None:
+    if place.reference is not None:
+        return tombstones(inventory.manifest(store, place.reference.version_id)).get(record_id)
+    return tombstones(stopped_run(store, place.name) or {}).get(record_id)
 
 
 def _turns(store: Store, place: _Place, record_id: str) -> list[TurnText] | None:

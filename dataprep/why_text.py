@@ -55,9 +55,16 @@ def _story(story: Story, width: int) -> list[str]:
     lines = [f"record {one_line(story.record_id)} of {one_line(story.data)}"]
     lines += wrap(f"{fate}{by}{label}", width, "  ")
     lines += wrap(f"from {one_line(story.path)} line {story.line}, source {one_line(story.source)}", width, "  ")
+    if story.forgotten is not None:
+        lines += wrap(
+            f"forgotten on {story.forgotten.when[:10]} by {one_line(story.forgotten.who)}: its text and its "
+            f"other columns are erased; because {one_line(story.forgotten.because)}",
+            width,
+            "  ",
+        )
     if story.group_records > 1:
         lines += wrap(f"one of {story.group_records:,} records of a group that stays in one split", width, "  ")
-    lines += _section("text", _turns(story.turns, width))
+    lines += [] if story.forgotten else _section("text", _turns(story.turns, width))
     lines += _section("changed by cleaning", _changes(story.changes, width))
     lines += _section("verdicts", _verdicts(story.verdicts, width))
     if story.partner is not None:

@@ -152,7 +152,7 @@ class Desk:
     def assert_nothing_published(self) -> None:
         assert list(self.store.glob("versions/*")) == []
         assert list(self.store.glob("versions/.*")) == []
-        assert list(self.store.glob("refs/*")) == []
+        assert list(self.store.glob("refs/*/[!.]*")) == []
 
     def assert_conserved(self) -> None:
         """Rows = records + rejects, in the manifest, file by file, and in the tables."""

@@ -11,12 +11,14 @@ from collections.abc import Collection, Iterable
 from hashlib import sha256
 from pathlib import Path
 
-_VERSION_NAMES = ("version", "INGEST_VERSION", "KEYS_VERSION")
+_VERSION_NAMES = ("version", "INGEST_VERSION", "KEYS_VERSION", "GATHER_VERSION", "DECIDE_VERSION")
 
 
-def code_digest(modules: Iterable[str], *, rooms: Collection[str], without: Collection[str] = ()) -> str:
-    """Of the modules and of what they import, directly or not, from `rooms` (packages), except `without`."""
-    found: dict[str, str] = {}
+def code_digest(
+    modules: Iterable[str], *, rooms: Collection[str], without: Collection[str] = (), sql: Iterable[Path] = ()
+) -> str:
+    """Of modules, of what they import, directly or not, from `rooms` (packages), except `without`, and of SQL files."""
+    found = {path.name: _statements(path) for path in sql}
     for module in modules:
         _collect(module, tuple(rooms), frozenset(without), found)
     return sha256("\n".join(f"{name}\n{found[name]}" for name in sorted(found)).encode()).hexdigest()[:16]
@@ -28,6 +30,12 @@ def imported_modules(modules: Iterable[str], *, rooms: Collection[str], without:
     for module in modules:
         _collect(module, tuple(rooms), frozenset(without), found)
     return set(found)
+
+
+def _statements(path: Path) -> str:
+    """SQL without its comments and line breaks."""
+    lines = (line.partition("--")[0] for line in path.read_text(encoding="utf-8").splitlines())
+    return " ".join(" ".join(lines).split())
 
 
 def _collect(name: str, rooms: tuple[str, ...], without: frozenset[str], found: dict[str, str]) -> None:

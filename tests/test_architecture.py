@@ -25,12 +25,13 @@ ALLOWED: dict[str, frozenset[str]] = {
     # The foundation knows nothing above it.
     "errors": frozenset({"console"}),  # what an error quotes is made safe to print
     "sqlfiles": frozenset(),
-    "digests": frozenset(),
+    "digests": frozenset({"kernels"}),
     "console": frozenset(),
     "kernels": frozenset(),
     "config": frozenset(),
     "record": frozenset({"digests"}),
     "events": frozenset({"errors"}),
+    "memory": frozenset({"errors"}),
     # The rooms of the flow do not know each other; what one gives the next are batches and tables.
     "ingest": FOUNDATION,
     "clean": FOUNDATION | {"store"},  # store.tables: the layout of edits, which the ledger publishes
@@ -46,31 +47,86 @@ ALLOWED: dict[str, frozenset[str]] = {
     "sources": FOUNDATION | {"ingest", "pipeline"},
     # The flow: a part is one block through the rooms of batch steps, prepare fills the cache with them, decide is SQL.
     "fingerprints": FOUNDATION | {"ingest", "clean", "signals"},
-    "parts": FOUNDATION | {"ingest", "clean", "signals", "pairs"},
-    "file_job": FOUNDATION | {"events", "fingerprints", "ingest", "parts", "pipeline", "signals", "sources", "store"},
+    "parts": FOUNDATION | {"ingest", "clean", "signals", "pairs", "store"},  # store.files: where writing can fail
+    "unfinished": FOUNDATION | {"parts", "store"},
+    "file_job": FOUNDATION
+    | {"events", "fingerprints", "ingest", "parts", "pipeline", "signals", "sources", "store", "unfinished"},
     "prepare": FOUNDATION | {"events", "file_job", "parts", "pipeline", "sources", "store"},
-    "decide": FOUNDATION | {"file_job", "pipeline", "rules", "signals", "splits", "store"},
-    "flow": FOUNDATION | {"decide", "events", "file_job", "pipeline", "prepare", "signals", "sources", "store"},
-    "planning": FOUNDATION | {"decide", "events", "file_job", "flow", "pipeline", "prepare", "sources", "store"},
+    "gather": FOUNDATION | {"file_job", "fingerprints", "pipeline", "store"},
+    "parent": FOUNDATION | {"pipeline", "store"},
+    "decide": FOUNDATION | {"gather", "parent", "pipeline", "rules", "signals", "splits", "store"},
+    "decided": FOUNDATION | {"decide", "decisions", "fingerprints", "gather", "parent", "pipeline", "store"},
+    "manifest": FOUNDATION | {"decided", "file_job", "signals", "sources", "store"},
+    "interrupts": frozenset(),
+    "flow": FOUNDATION
+    | {
+        "budgets",
+        "decide",
+        "decided",
+        "decisions",
+        "estimates",
+        "events",
+        "file_job",
+        "gather",
+        "interrupts",
+        "manifest",
+        "pipeline",
+        "prepare",
+        "sources",
+        "store",
+    },
+    # Questions about a run that was not made: the functions of a run, on a sample or on what is stored.
+    "planning": FOUNDATION
+    | {
+        "decide",
+        "decided",
+        "estimates",
+        "events",
+        "file_job",
+        "flow",
+        "gather",
+        "pipeline",
+        "prepare",
+        "sources",
+        "store",
+    },
+    "what_if": FOUNDATION
+    | {"budgets", "decide", "decided", "file_job", "flow", "gather", "pipeline", "prepare", "sources", "store"},
+    "estimates": FOUNDATION | {"file_job", "ingest", "sources"},  # a trial's files, weighed
+    # What went is compared with what was allowed; what people say to it, and to held records, goes into a file.
+    "budgets": FOUNDATION | {"pipeline", "store"},  # pipeline.quoting: names of slices and rules in messages
+    "decisions": FOUNDATION | {"budgets", "pipeline", "store"},
     # Questions about what was published go through the store alone.
     "export_shapes": FOUNDATION,
     "export": FOUNDATION | {"export_shapes", "store"},
+    "lineage": FOUNDATION | {"store"},
     "show": FOUNDATION | {"store"},
     "why": FOUNDATION | {"clean", "store"},  # clean.edits: undoing edits to show the text as it was
     "why_text": FOUNDATION | {"clean", "why"},
+    # clean.edits and why_text: showing two versions of a text as `why` does.
+    "compare": FOUNDATION | {"clean", "store", "why_text"},
+    # What is stored is computed anew by what computed it; `store` may not know these, so `verify` has two halves.
+    "recompute": FOUNDATION | {"decide", "rules", "signals", "store"},
     # The two ways in: Python's and the command line's, which may use every function that Python users may.
-    "api": FOUNDATION | {"events", "flow", "pipeline", "planning", "store"},
+    "api": FOUNDATION
+    | {"compare", "decisions", "events", "flow", "memory", "pipeline", "planning", "store", "what_if"},
     "cli": FOUNDATION
     | {
         "api",
+        "budgets",
+        "compare",
+        "decisions",
         "events",
         "export",
         "flow",
+        "lineage",
         "pipeline",
         "planning",
+        "recompute",
         "rules",
         "show",
         "store",
+        "what_if",
         "why",
         "why_text",
     },

@@ -242,7 +242,7 @@ def test_two_runs_at_once_into_one_store_both_end_right(desk: Desk) -> None:
 
     def run(block_bytes: int) -> None:
         try:
-            results.append(dataprep.run(pipeline, store=desk.store, block_bytes=block_bytes, workers=1))
+            results.append(dataprep.run(pipeline, store=desk.store, block_bytes=block_bytes, workers=1, wait=300))
         except BaseException as error:  # what it raises is what is tested
             results.append(error)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from dataprep.flow import RunOptions, _scratch_database
+from dataprep.store import inventory
 from dataprep.store.layout import Store
 from tests.making import pairs, write_jsonl
 
@@ -23,7 +24,7 @@ def test_an_interrupt_inside_the_sql_engine_is_an_interrupt_and_no_bug(tmp_path:
     timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
 
     def interrupted_query() -> None:
-        with _scratch_database(store, "r", RunOptions()) as con:
+        with _scratch_database(store, "r", RunOptions(), 0) as con:
             timer.start()
             con.sql("select count(*) from range(100_000_000_000) where range % 7 = 3").fetchall()
 
@@ -46,4 +47,4 @@ def test_a_signal_ends_the_command_with_130_and_says_how_to_go_on(tmp_path: Path
         output, errors = process.communicate(timeout=30)
     assert process.returncode == 130, output
     assert "run the same command to go on" in errors
-    assert not (tmp_path / "store" / "refs").exists()
+    assert inventory.datasets(Store(tmp_path / "store")) == []

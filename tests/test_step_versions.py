@@ -12,12 +12,16 @@ from pathlib import Path
 import pytest
 
 from dataprep.clean import CLEANERS
+from dataprep.decide import DECIDE_VERSION
 from dataprep.fingerprints import INGEST_VERSION, KEYS_VERSION
+from dataprep.gather import GATHER_VERSION
 from dataprep.signals import families
 from tests.code_digest import code_digest, imported_modules
 
 VERSIONS = Path(__file__).with_name("step_versions.json")
 RECORDED_WITH = (3, 11)  # ast.unparse, which the digests are of, may write the same code otherwise elsewhere
+STATEMENTS = sorted(Path(__file__).parents[1].glob("sql/steps/*.sql"))
+GATHERING = [path for path in STATEMENTS if path.stem in ("gather", "gathered", "repeated_ids")]
 CLEANING = ("dataprep.clean.cleaner", "dataprep.clean.prefilter", "dataprep.clean.cuts")
 """What runs the cleaners: it can change what any of them does."""
 
@@ -28,12 +32,24 @@ def current_versions() -> dict[str, dict[str, int | str]]:
             "version": INGEST_VERSION,
             "code": code_digest(
                 ["dataprep.parts", "dataprep.record", "dataprep.digests", "dataprep.ingest.formats"],
-                rooms=["dataprep.ingest", "dataprep.kernels.lines"],
+                rooms=[
+                    "dataprep.ingest",
+                    *(f"dataprep.kernels.{name}" for name in ("jsonstrings", "jsontexts", "lines")),
+                ],
             ),
         },
         "keys": {
             "version": KEYS_VERSION,
             "code": code_digest(["dataprep.pairs.keys"], rooms=["dataprep.pairs", "dataprep.kernels"]),
+        },
+        "gather": {"version": GATHER_VERSION, "code": code_digest(["dataprep.gather"], rooms=[], sql=GATHERING)},
+        "decide": {
+            "version": DECIDE_VERSION,
+            "code": code_digest(
+                ["dataprep.decide", "dataprep.decided", "dataprep.store.version", "dataprep.decisions.match"],
+                rooms=["dataprep.splits", "dataprep.rules", "dataprep.kernels.allocate"],
+                sql=[path for path in STATEMENTS if path not in GATHERING],
+            ),
         },
     }
     modules = {name: cleaner.__module__ for name, cleaner in CLEANERS.items()}

@@ -14,7 +14,7 @@ from tempfile import NamedTemporaryFile
 
 import typer
 
-from dataprep.cli import data, pipeline, run
+from dataprep.cli import data, erase, history, keep, lineage, pipeline, queue, run, whatif
 from dataprep.cli.help import CommandGroups, examples
 from dataprep.errors import DataprepError
 
@@ -31,9 +31,15 @@ app = typer.Typer(
     epilog=examples("init data/ -o pipeline.yaml", "plan pipeline.yaml", "run pipeline.yaml"),
 )
 pipeline.register(app)
+whatif.register(app)
 run.register(app)
 pipeline.register_reference(app)
 data.register(app)
+keep.register(app)
+queue.register(app)
+history.register(app)
+lineage.register(app)
+erase.register(app)
 
 
 _INTERRUPTED = 130

@@ -11,6 +11,7 @@ from dataprep.cli.help import examples
 from dataprep.cli.output import TableFormat, reading_width, write_frame, write_json, write_lines
 
 if TYPE_CHECKING:
+    from dataprep.recompute import Recomputation
     from dataprep.store.layout import Store
 
 StoreOption = Annotated[
@@ -44,7 +45,9 @@ def register(app: typer.Typer) -> None:
         ),
     )(sql)
     app.command(rich_help_panel=keep)(versions)
-    app.command(rich_help_panel=keep, epilog=examples("verify support@latest"))(verify)
+    app.command(rich_help_panel=keep, epilog=examples("verify support@latest", "verify support@latest --recompute 1%"))(
+        verify
+    )
     app.command(
         rich_help_panel=keep,
         epilog=examples(
@@ -141,27 +144,42 @@ def versions(
     write_frame(frame, "json" if json else file_format)
 
 
-def verify(data: DataArgument, store: StoreOption = None, json: JsonOption = False) -> None:
+def verify(
+    data: DataArgument,
+    recompute: Annotated[
+        str | None,
+        typer.Option("--recompute", metavar="SHARE", help="Also compute this share of the records anew, such as 1%."),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Draws another sample to compute anew.")] = 0,
+    store: StoreOption = None,
+    json: JsonOption = False,
+) -> None:
     """Check that a version's files are as they were published.
 
-    Exits 1 and names the file if one is not.
+    With --recompute also that digests, signals and verdicts follow from the stored text. Exits 1 and names the file, or
+    the record and value, where one does not fit.
     """
     from dataclasses import asdict
 
-    from dataprep.console import one_line
+    from dataprep.console import counted, one_line
     from dataprep.store.verify import verify as check
 
-    result = check(_store(store), data)
+    place = _store(store)
+    share = None if recompute is None else _share(recompute)
+    result = check(place, data)
+    again = _recompute(place, data, share, seed) if share is not None and result.ok else None
+    ok = result.ok and (again is None or again.ok)
     if json:
-        write_json({**asdict(result), "ok": result.ok})
-    elif result.ok:
-        write_lines([f"{one_line(result.data)}: {result.files} files, {result.bytes:,} bytes, all as published"])
+        write_json({**asdict(result), "ok": ok, **({} if again is None else {"recomputed": asdict(again)})})
     else:
-        problems = [
-            f"  {one_line(problem.file)}: {problem.kind}, {one_line(problem.detail)}" for problem in result.problems
-        ]
-        write_lines([f"{one_line(result.data)}: {len(problems)} problems", *problems])
-    if not result.ok:
+        whole = f"{result.files} files, {result.bytes:,} bytes, all as published"
+        write_lines([f"{one_line(result.data)}: {whole if result.ok else counted(len(result.problems), 'problem')}"])
+        write_lines([f"  {one_line(f'{found.file}: {found.kind}, {found.detail}')}" for found in result.problems])
+        if again is not None:
+            write_lines(_recomputed(again))
+        elif share is not None:
+            write_lines(["not computed anew: what is not as published is no base for it"])
+    if not ok:
         raise typer.Exit(1)
 
 
@@ -221,6 +239,30 @@ def _store(root: Path | None) -> Store:
     from dataprep.store.layout import Store
 
     return Store(store_root(root))
+
+
+def _share(text: str) -> float:
+    from dataprep.recompute import parse_share
+
+    return parse_share(text)
+
+
+def _recompute(store: Store, data: str, share: float, seed: int) -> Recomputation:
+    from dataprep.recompute import recompute
+
+    return recompute(store, data, share, seed=seed)
+
+
+def _recomputed(result: Recomputation) -> list[str]:
+    """What was computed anew: a head line, then what disagrees and what was not compared."""
+    from dataprep.console import counted, one_line
+    from dataprep.recompute import describe
+
+    sample = f"{counted(result.records, 'record')} of {result.population:,}"
+    compared = f"{counted(len(result.signals), 'signal')} and {counted(len(result.rules), 'rule')}"
+    found = counted(len(result.problems), "difference") if result.problems else "all as stored"
+    lines = [f"computed anew: {sample}, {compared} each, and the id: {found}"]
+    return lines + [f"  {one_line(line)}" for line in describe(result)]
 
 
 def _contents() -> list[str]:

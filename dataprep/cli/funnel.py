@@ -10,6 +10,7 @@ _VERBS = {
     "drop": "dropped",
     "hold": "held",
     "flag": "flagged",
+    "release": "released",
     "keep": "kept",
 }
 
@@ -28,7 +29,7 @@ def funnel_lines(funnel: pl.DataFrame) -> list[str]:
         (
             row["step"],
             row["rule"],
-            f"{row['fired'] if row['action'] == 'flag' else row['records']:,}",
+            f"{row['fired'] if row['action'] in ('flag', 'release') else row['records']:,}",
             _VERBS[row["action"]],
             "" if row["remaining"] is None else f"{row['remaining']:,}",
         )

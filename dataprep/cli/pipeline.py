@@ -107,6 +107,9 @@ def _plan_lines(plan: Plan) -> list[str]:
         lines += ["", f"source {source.name}: {files} ({file_size(source.bytes)})", f"  {source.mapping}"]
         if source.to_prepare:
             lines.append(f"  to read, clean and measure: {source.to_prepare} of {counted(len(source.files), 'file')}")
+        elif source.to_compute:
+            steps = ", ".join(f"{step} of {counted(files, 'file')}" for step, files in source.to_compute.items())
+            lines.append(f"  read and cleaned already; to compute: {steps}")
         else:
             lines.append("  read, cleaned and measured already")
         rejected = ", ".join(f"{reason} {count}" for reason, count in source.sample_rejects.items()) or "none"
@@ -127,6 +130,11 @@ def _plan_lines(plan: Plan) -> list[str]:
         lines.append(f"  meet nothing here: {', '.join(idle)}")
     lines += ["", *funnel_lines(plan.funnel), "", f"splits by {plan.split_mode}"]
     lines += [f"note: {note}" for note in plan.notes]
+    if plan.decided:
+        lines.append(f"decided already: a run gives version {plan.decided[:12]}")
+    lines.append(plan.disk.describe())
+    if not plan.disk.fits:
+        lines.append("warning: the store's disk has not that much free")
     lines.append("duplicates of rows outside the sample are not seen here; a run finds them all. Nothing was written.")
     return lines
 

@@ -35,6 +35,9 @@ def run(
     ] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Threads [default: all processors].")] = None,
     memory: Annotated[str | None, typer.Option(help="Memory limit of the SQL engine, such as 4GB.")] = None,
+    wait: Annotated[
+        float, typer.Option(min=0, metavar="SECONDS", help="Wait for another run of the same dataset.")
+    ] = 0.0,
     json: Annotated[bool, typer.Option("--json", help="Print events and the result as JSON lines.")] = False,
 ) -> None:
     """Prepare a dataset and publish it as a version."""
@@ -50,6 +53,7 @@ def run(
             overrides=overrides or (),
             workers=workers,
             memory=memory,
+            wait=wait,
             on_event=listen,
         )
     if not json:

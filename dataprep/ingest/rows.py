@@ -11,7 +11,11 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, runtime_checkable
+
+import orjson
+
+from dataprep.ingest.rowtexts import RowTexts, TextKeys
 
 RAW_LIMIT: Final = 64 * 1024
 """Bytes of a rejected row that are kept."""
@@ -117,7 +121,8 @@ class Rows:
     """One parsed block: rows in file order with their places, and what was refused or normalised beside them."""
 
     rows: list[Any] = field(default_factory=list)
-    """JSON-like values, mostly dicts; lists where the source may hold `[text, label]` rows."""
+    """JSON-like values, mostly dicts; lists where the source may hold `[text, label]` rows. Of a row that was taken
+    apart, what is left of it."""
     lines: list[int] = field(default_factory=list)
     """1-based line (row number in columnar files) of each row."""
     raw: Callable[[int], tuple[int | None, bytes]] = _no_raw
@@ -126,6 +131,13 @@ class Rows:
     """Rows that could not be read, in file order."""
     notes: Counter[str] = field(default_factory=Counter)
     """What was normalised, counted: `crlf`, `blank_lines`, `nul_removed`, `bom_removed`, …"""
+    texts: RowTexts | None = None
+    """The texts of the rows that were taken apart, where the block was asked for that."""
+
+    def whole(self, index: int) -> Any:
+        """Row i, whether or not it was taken apart."""
+        apart = self.texts is not None and index in self.texts
+        return orjson.loads(self.raw(index)[1]) if apart else self.rows[index]
 
 
 class Block(Protocol):
@@ -134,6 +146,20 @@ class Block(Protocol):
     def parse(self) -> Rows:
         """Read the rows. Pure: the same block always gives the same rows, in any thread."""
         ...
+
+
+@runtime_checkable
+class TextBlock(Block, Protocol):
+    """A block that can leave texts out of Python's way."""
+
+    def parse_apart(self, keys: TextKeys) -> Rows:
+        """The same rows, rejects and notes as `parse`, with ordinary rows taken apart: see `Rows.texts`."""
+        ...
+
+
+def parse_block(block: Block, keys: TextKeys | None) -> Rows:
+    """The rows of a block, taken apart where there are keys to look for and the block can do that."""
+    return block.parse_apart(keys) if keys is not None and isinstance(block, TextBlock) else block.parse()
 
 
 @dataclass(frozen=True, slots=True)

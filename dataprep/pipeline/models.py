@@ -7,6 +7,7 @@ from typing import Annotated, Final, get_args
 
 from pydantic import Field, model_validator
 
+from dataprep.budgets.config import BudgetConfig
 from dataprep.clean.config import CleanConfig
 from dataprep.ingest.config import IngestLimits, SourceConfig
 from dataprep.pairs.config import DedupConfig, KeyField
@@ -42,6 +43,11 @@ class Pipeline(Config):
     """Which records are copies of each other, and which copy stays."""
     splits: SplitConfig = SplitConfig()
     """How records are divided into train, validation and test."""
+    budgets: BudgetConfig = BudgetConfig()
+    """The most that may be dropped or held before the run stops instead of publishing."""
+    decisions: str | None = None
+    """The file with what people decided about held records and budgets, relative to the pipeline file; written by
+    `dataprep release`, `drop` and `accept-budget`."""
     output: OutputConfig = OutputConfig()
     """What the version contains."""
 

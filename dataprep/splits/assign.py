@@ -1,148 +1,198 @@
-"""Groups, leaks and the division into train, validation and test.
+"""Groups and leaks, and the division into train, validation and test.
 
 A group is everything that must not be torn apart: records with the same input side (the same question with another
 answer tells a model the test), and records with the same user-named key, transitively. Given splits are pins: the
-held-out side stays whole and the train side gives way. What is not pinned is divided by share, time or source.
+held-out side stays whole and the train side gives way. The splits of the parent version are pins that a group shares.
+What is not pinned is divided by share or time.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-import duckdb
 import numpy as np
-import pyarrow as pa
+import numpy.typing as npt
 
 from dataprep.console import clip, one_line
-from dataprep.kernels.allocate import allocate
+from dataprep.kernels.allocate import allocate, places
 from dataprep.record import SPLITS
 from dataprep.splits.config import SplitConfig
-from dataprep.sqlfiles import read_sql
+from dataprep.splits.members import NONE, Codes, Flags, Ints, Members, Roll
 
-_LABEL_WIDTH: Final = 60
+_LABEL_WIDTH: Final = 40
 """Columns of a label that a note shows."""
+_TRAIN: Final = SPLITS.index("train")
 
 
-def group_records(con: duckdb.DuckDBPyConnection) -> None:
-    """Make `grouped`: table `nodes` with the group of each record.
-
-    Without a user-named group key a group is a node (equal input side). With one, groups are the connected components
-    over nodes and keys; a component is named by its smallest node, so its name does not depend on the order of rows.
-    """
-    edges = con.sql(
-        """
-        select dense_rank() over (order by node) - 1 as node, dense_rank() over (order by group_key) - 1 as key
-        from nodes where group_key is not null
-        """
-    ).to_arrow_table()
-    if edges.num_rows == 0:
-        con.execute("create view grouped as select *, node as group_id from nodes")
-        return
-    # Imported here because it takes 0.15 s and few pipelines name a group.
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    node = edges["node"].to_numpy()
-    key = edges["key"].to_numpy()
-    nodes = int(node.max()) + 1
-    size = nodes + int(key.max()) + 1
-    graph = coo_array((np.ones(len(node), np.int8), (node, key + nodes)), shape=(size, size))
-    _, component = connected_components(graph, directed=False)
-    names = con.sql("select distinct node from nodes where group_key is not null order by node").to_arrow_table()
-    con.register("linked", pa.table({"node": names["node"], "component": component[:nodes]}))
-    con.execute(
-        """
-        create table components as
-        select node, min(node) over (partition by component) as group_id from linked;
-        create view grouped as
-        select nodes.*, coalesce(components.group_id, nodes.node) as group_id
-        from nodes left join components using (node)
-        """
-    )
-    con.unregister("linked")
+def bridging(members: Members) -> Flags:
+    """New records in a group that the parent version has on two sides: wherever they went, they would leak."""
+    sides = _pins_of_groups(members, ~members.given)
+    torn = (sides & (sides - 1)) != 0
+    return np.asarray(torn[members.group] & ~members.in_parent & ~members.given)
 
 
-def assign_splits(con: duckdb.DuckDBPyConnection, config: SplitConfig, mode: str) -> list[str]:
-    """Make table `assigned` (group_id, split) for all groups of records still in; returns what could not be done.
+def leaking(members: Members) -> Flags:
+    """Records on the train side of a group with held-out ones: all where these are given, else what is pinned there."""
+    held_out, given = np.zeros((2, int(members.group.max(initial=0)) + 1), np.bool_)
+    held_out[members.group[members.held_out]] = True
+    given[members.group[members.held_out & members.given]] = True
+    gives_way = given[members.group] | (held_out[members.group] & (members.pin == _TRAIN))
+    return np.asarray(gives_way & ~members.held_out)
+
+
+def _pins_of_groups(members: Members, chosen: Flags) -> npt.NDArray[np.uint8]:
+    """For each group number a bit for every split that some chosen record is pinned to."""
+    sides = np.zeros(int(members.group.max(initial=0)) + 1, np.uint8)
+    for split in range(len(SPLITS)):
+        sides[members.group[chosen & (members.pin == split)]] |= 1 << split
+    return sides
+
+
+class Division:
+    """The splits of all records still in.
 
     Args:
-        con: holds `grouped`.
+        roll: labels and keys.
+        members: the records still in, in groups.
         config: shares, seed and whether to stratify.
         mode: the resolved mode: group, time, source or given.
+
+    Attributes:
+        split: index into SPLITS for each record, shape (m,).
+        notes: what could not be done as asked, in words.
     """
-    con.execute(read_sql("steps/groups"), {"stratify": config.stratify, "seed": str(config.seed)})
-    shares = dict(zip(SPLITS, (config.train, config.validation, config.test), strict=True))
-    if mode == "time":
-        con.execute(
-            f"create table assigned as {read_sql('steps/split_by_time')}",
-            {"train": config.train, "validation": config.validation},
+
+    def __init__(self, roll: Roll, members: Members, config: SplitConfig, mode: str) -> None:
+        self._members = members
+        self._labels = roll.labels
+        self._input_keys = roll.input_keys
+        self._config = config
+        self._shares = np.array([config.train, config.validation, config.test])
+        self._groups, self._group_of = np.unique(self._members.group, return_inverse=True)
+        self._sizes = np.bincount(self._group_of, minlength=len(self._groups))
+        self._stratum = self._strata()
+        self._placed = self._pinned()
+        free = np.flatnonzero(self._placed == NONE)
+        if len(free):
+            divided = self._by_time(free) if mode == "time" else self._by_share(free)
+            self._placed[free] = divided
+        pin = self._members.pin
+        self.split: npt.NDArray[np.int8] = np.where(pin == NONE, self._placed[self._group_of], pin).astype(np.int8)
+        self.notes = self._notes(mode)
+
+    def _strata(self) -> Codes:
+        """The label of each group: the one that most of its records carry, the first in order where several do."""
+        label = self._members.label
+        strata = np.full(len(self._groups), NONE, np.int32)
+        if not self._config.stratify:
+            return strata
+        labelled = label != NONE
+        strata[self._group_of[labelled]] = label[labelled]
+        mixed = np.zeros(len(self._groups), np.bool_)
+        mixed[self._group_of[labelled & (label != strata[self._group_of])]] = True
+        chosen = labelled & mixed[self._group_of]
+        if chosen.any():
+            pairs, counts = np.unique(np.stack([self._group_of[chosen], label[chosen]]), axis=1, return_counts=True)
+            order = np.lexsort((pairs[1], -counts, pairs[0]))[::-1]  # the first of each group is assigned last
+            strata[pairs[0][order]] = pairs[1][order]
+        return strata
+
+    def _pinned(self) -> npt.NDArray[np.int8]:
+        """The split that each group is pinned to: test before validation before train, where records disagree."""
+        placed = np.full(len(self._groups), NONE, np.int8)
+        for split in (_TRAIN, *(index for index in range(len(SPLITS)) if index != _TRAIN)):
+            placed[self._group_of[self._members.pin == split]] = split
+        return placed
+
+    def _by_share(self, free: Ints) -> npt.NDArray[np.int8]:
+        """Stratum by stratum, within it by a hash of the group's key and the seed."""
+        keys = self._input_keys[self._groups[free]]
+        hashed = places(keys, self._config.seed)
+        order = np.lexsort((keys[:, 1], keys[:, 0], hashed, self._stratum[free]))
+        filled = np.bincount(
+            self._placed[self._placed != NONE], self._sizes[self._placed != NONE], minlength=len(SPLITS)
         )
-        return _empty_splits(con, shares) + _time_notes(con)
-    con.execute("create table assigned as select group_id, pin as split from groups where pin is not null")
-    free = con.sql(
-        "select group_id, size from groups where pin is null order by stratum nulls first, place, group_id"
-    ).to_arrow_table()
-    if free.num_rows:
-        chosen = allocate(free["size"].to_numpy().astype(np.int64), np.array(list(shares.values())))
-        splits = pa.array(SPLITS).take(pa.array(chosen))
-        con.register("divided", pa.table({"group_id": free["group_id"], "split": splits}))
-        con.execute("insert into assigned select group_id, split from divided")
-        con.unregister("divided")
-    notes = _pinned_notes(con)
-    if mode == "group":
-        notes += _empty_splits(con, shares)
-        notes += _stratification_notes(con, shares) if config.stratify else []
-    return notes
+        chosen = np.empty(len(free), np.int8)
+        chosen[order] = allocate(self._sizes[free][order], self._shares, filled.astype(np.int64))
+        return chosen
 
+    def _by_time(self, free: Ints) -> npt.NDArray[np.int8]:
+        """The oldest groups train, the newest test. Groups of equal time stay together: whole ties are counted."""
+        time = self._latest()[free]
+        sizes = np.bincount(time, self._sizes[free])
+        middle = ((np.cumsum(sizes) - sizes / 2) / sizes.sum())[time]
+        train, validation = self._shares[0], self._shares[0] + self._shares[1]
+        return np.where(middle <= train, 0, np.where(middle <= validation, 1, 2)).astype(np.int8)
 
-def _empty_splits(con: duckdb.DuckDBPyConnection, shares: dict[str, float]) -> list[str]:
-    filled = {row[0] for row in con.sql("select distinct split from assigned").fetchall()}
-    return [
-        f"nothing in {split}: there are too few groups for a share of {share:g}"
-        for split, share in shares.items()
-        if share > 0 and split not in filled
-    ]
+    def _latest(self) -> Codes:
+        """Rank of each group's latest time."""
+        latest = np.full(len(self._groups), NONE, np.int32)
+        np.maximum.at(latest, self._group_of, self._members.time)
+        return latest
 
+    # -- what could not be done as asked --
 
-def _stratification_notes(con: duckdb.DuckDBPyConnection, shares: dict[str, float]) -> list[str]:
-    """Labels that a split lacks though it has others, and groups of several labels."""
-    notes: list[str] = []
-    strata = con.sql("select count(distinct stratum) from groups").fetchall()[0][0]
-    filled = {row[0] for row in con.sql("select distinct split from assigned").fetchall()}
-    for split, share in shares.items():
-        if not strata or split not in filled:
-            continue
-        absent = con.execute(read_sql("steps/absent_labels"), {"split": split}).fetchall()
-        if absent:
-            shown = ", ".join(f"{clip(one_line(label), 40)} ({records})" for label, records in absent[:3])
-            more = f" and {len(absent) - 3} more" if len(absent) > 3 else ""
-            notes.append(
-                f"{len(absent)} of {strata} labels {'has' if len(absent) == 1 else 'have'} no record in {split} "
-                f"(too few groups for a share of {share:g}): {shown}{more}"
-            )
-    mixed = con.sql(
-        "select count(*) from (select group_id from grouped group by group_id having count(distinct label) > 1)"
-    ).fetchall()[0][0]
-    if mixed:
-        held = "1 group holds" if mixed == 1 else f"{mixed} groups hold"
-        notes.append(f"{held} more than one label; a group is placed whole, by its commonest label")
-    return notes
+    def _notes(self, mode: str) -> list[str]:
+        if mode == "time":
+            return self._empty_splits() + self._older_held_out()
+        notes = self._straddling()
+        if mode == "group":
+            notes += self._empty_splits()
+            notes += self._absent_labels() if self._config.stratify else []
+        return notes
 
+    def _empty_splits(self) -> list[str]:
+        return [
+            f"nothing in {split}: there are too few groups for a share of {share:g}"
+            for index, (split, share) in enumerate(zip(SPLITS, self._shares.tolist(), strict=True))
+            if share > 0 and not (self._placed == index).any()
+        ]
 
-def _pinned_notes(con: duckdb.DuckDBPyConnection) -> list[str]:
-    straddling = con.sql(
-        "select count(*) from ("
-        "select group_id from grouped where side < 2 group by group_id having count(distinct pin) > 1)"
-    ).fetchall()[0][0]
-    if not straddling:
-        return []
-    stand = "1 group stands" if straddling == 1 else f"{straddling} groups stand"
-    return [f"{stand} in validation and in test, as given; the held-out side stays whole"]
+    def _absent_labels(self) -> list[str]:
+        """Labels that a split lacks though it has others, and groups of several labels."""
+        notes: list[str] = []
+        stratum, labelled = self._stratum, self._stratum != NONE
+        records = np.bincount(stratum[labelled], self._sizes[labelled], minlength=len(self._labels))
+        strata = int((records > 0).sum())
+        for index, (split, share) in enumerate(zip(SPLITS, self._shares.tolist(), strict=True)):
+            here = self._placed == index
+            if not strata or not here.any():
+                continue
+            present = np.bincount(stratum[labelled & here], minlength=len(self._labels)) > 0
+            absent = np.flatnonzero((records > 0) & ~present)
+            if len(absent):
+                commonest = absent[np.lexsort((absent, -records[absent]))][:3].tolist()
+                shown = ", ".join(
+                    f"{clip(one_line(self._labels[code]), _LABEL_WIDTH)} ({int(records[code])})" for code in commonest
+                )
+                more = f" and {len(absent) - 3} more" if len(absent) > 3 else ""
+                notes.append(
+                    f"{len(absent)} of {strata} labels {'has' if len(absent) == 1 else 'have'} no record in {split} "
+                    f"(too few groups for a share of {share:g}): {shown}{more}"
+                )
+        label = self._members.label
+        mixed = len(np.unique(self._group_of[(label != NONE) & (label != stratum[self._group_of])]))
+        if mixed:
+            held = "1 group holds" if mixed == 1 else f"{mixed} groups hold"
+            notes.append(f"{held} more than one label; a group is placed whole, by its commonest label")
+        return notes
 
+    def _straddling(self) -> list[str]:
+        members = self._members
+        sides = _pins_of_groups(members, members.given & members.held_out)
+        straddling = int(((sides & (sides - 1)) != 0).sum())
+        if not straddling:
+            return []
+        stand = "1 group stands" if straddling == 1 else f"{straddling} groups stand"
+        return [f"{stand} in validation and in test, as given; the held-out side stays whole"]
 
-def _time_notes(con: duckdb.DuckDBPyConnection) -> list[str]:
-    older = con.sql(read_sql("steps/older_held_out")).fetchall()[0][0]
-    if not older:
-        return []
-    are = "1 held-out record is" if older == 1 else f"{older} held-out records are"
-    return [f"{are} older than the newest in train: a group goes by its latest record, so train never sees the future"]
+    def _older_held_out(self) -> list[str]:
+        time, train = self._members.time, self.split == _TRAIN
+        newest = time[train].max(initial=NONE)
+        older = int(((time < newest) & ~train).sum())
+        if not older:
+            return []
+        are = "1 held-out record is" if older == 1 else f"{older} held-out records are"
+        return [
+            f"{are} older than the newest in train: a group goes by its latest record, so train never sees the future"
+        ]

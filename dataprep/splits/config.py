@@ -24,6 +24,9 @@ class SplitConfig(Config):
     """Share of records for testing."""
     stratify: bool = True
     """Keep the shares within each label, where there are labels."""
+    sticky: bool = True
+    """Whether records, inputs and groups stay on the side where the dataset's latest version has them (`by: group`, or
+    `auto` without given splits)."""
     sources: dict[str, Literal["train", "validation", "test"]] = Field(default_factory=dict)
     """For `by: source`: the split of each source."""
     seed: Annotated[int, Field(ge=0)] = 0

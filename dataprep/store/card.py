@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from dataprep.console import printable
+from dataprep.store.tombstones import forgotten_counts, splits_left, tombstones
 
 
 def code(text: object) -> str:
@@ -26,7 +27,7 @@ def code(text: object) -> str:
 
 def dataset_card(manifest: Mapping[str, Any]) -> str:
     """The card of a version, from its manifest."""
-    splits = manifest["counts"]["splits"]
+    splits = splits_left(manifest)
     lines = [
         "---",
         yaml.safe_dump(_front_matter(manifest), sort_keys=False, allow_unicode=False).rstrip(),
@@ -72,6 +73,7 @@ def dataset_card(manifest: Mapping[str, Any]) -> str:
             "",
             *(f"- {_plain(note)}" for note in (*manifest["notes"], *manifest["warnings"])),
         ]
+    lines += _forgotten(manifest)
     lines += [
         "",
         "Why a single record was kept, changed or dropped is in `ledger/`; `dataprep why ID` tells its story.",
@@ -89,6 +91,22 @@ def _summary(manifest: Mapping[str, Any]) -> str:
     )
 
 
+def _forgotten(manifest: Mapping[str, Any]) -> list[str]:
+    """How many records were taken out since publishing; the manifest says which."""
+    records = len(tombstones(manifest))
+    if not records:
+        return []
+    were = "1 record was" if records == 1 else f"{records:,} records were"
+    by = ", ".join(f"{count:,} of {fate}" for fate, count in sorted(forgotten_counts(manifest).items()))
+    return [
+        "",
+        "## Forgotten since",
+        "",
+        f"{were} erased at somebody's request ({by}). What is counted above is what was published.",
+        "`forgotten` in `manifest.json` names the records by id, never by text.",
+    ]
+
+
 def _plain(text: str) -> str:
     """A sentence of ours that may quote names from outside."""
     shown = printable(text).replace("\n", " ").replace("\\", "\\\\").replace("<", "&lt;").replace(">", "&gt;")
@@ -98,7 +116,7 @@ def _plain(text: str) -> str:
 
 
 def _front_matter(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    splits = manifest["counts"]["splits"]
+    splits = splits_left(manifest)
     records = sum(splits.values())
     return {
         "pretty_name": printable(manifest["dataset"]),

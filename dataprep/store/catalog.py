@@ -9,13 +9,13 @@ small blocks: clients from 1.1 on open it, and an empty one takes 28 kB instead 
 
 from __future__ import annotations
 
-import shutil
 import tempfile
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import duckdb
 import orjson
@@ -23,14 +23,27 @@ import orjson
 from dataprep.errors import InputError
 from dataprep.sqlfiles import quote_literal, read_sql
 from dataprep.store import inventory
-from dataprep.store.files import exclusive_lock, machine_errors, sync_file, sync_folder
+from dataprep.store.files import (
+    changing,
+    copy_file,
+    exclusive_lock,
+    machine_errors,
+    point_link,
+    remove_file,
+    sync_file,
+    sync_folder,
+)
 from dataprep.store.inventory import Json, Reference
 from dataprep.store.layout import FORMAT_VERSION, Store
+from dataprep.store.locks import is_alive
+from dataprep.store.points import CommitPoint, commit_point
 from dataprep.store.views import TableSet, create_views
 
 KEEP_FILES: Final = 4
 """Catalog files kept, the newest included. Readers of a deleted one go on undisturbed; those that resolved the link a
 moment ago but have not opened the file yet find it for three more rebuilds."""
+
+State = Literal["current", "behind", "unusable"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +65,7 @@ def rebuild(store: Store) -> Path:
         MachineError: the catalog folder cannot be written.
     """
     with machine_errors(store.catalog), exclusive_lock(store.catalog / ".lock"):
-        return _rebuild(store)
+        return build_next(store)
 
 
 def entries(store: Store) -> list[Entry]:
@@ -117,47 +130,66 @@ def run_tables(store: Store, run: Json) -> TableSet:
     )
 
 
-def built_for(path: Path) -> str | None:
-    """The store a catalog file was built for; None if the file is no catalog that can be read."""
+def state(store: Store) -> State:
+    """Whether the current catalog file can be used, and whether it tells the truth about every run.
+
+    A run that is killed cannot have the catalog built anew; whoever asks next finds it `behind` and does it.
+    """
     try:
-        with duckdb.connect(str(path), read_only=True) as con:
-            row = con.execute("SELECT store FROM catalog_info WHERE format = ?", [FORMAT_VERSION]).fetchone()
+        with duckdb.connect(str(store.current_catalog.resolve()), read_only=True) as con:
+            built_for = con.execute("SELECT store FROM catalog_info WHERE format = ?", [FORMAT_VERSION]).fetchone()
+            running = con.execute("SELECT run FROM runs WHERE status = 'running'").fetchall()
     except duckdb.Error:
-        return None
-    return None if row is None else str(row[0])
+        return "unusable"
+    if built_for != (str(store.root.absolute()),):
+        return "unusable"
+    return "current" if all(is_alive(store, run_id) for (run_id,) in running) else "behind"
 
 
-def _rebuild(store: Store) -> Path:
-    number = max((int(path.stem) for path in _numbered(store)), default=0) + 1
+def build_next(store: Store, omit: Collection[str] = ()) -> Path:
+    """Write the next catalog file and re-point the link; the caller holds the lock `.lock` beside it.
+
+    Args:
+        store: the store.
+        omit: ids of versions to leave out, because they are about to be deleted.
+    """
+    number = max((int(path.stem) for path in numbered(store)), default=0) + 1
     target = store.catalog / f"{number:06}.duckdb"
     partial = store.catalog / f".building-{number:06}"
+    listed = [entry for entry in entries(store) if entry.reference.version_id not in omit]
     # Built elsewhere: DuckDB cannot write a database whose path holds a question mark, and a store's may.
     with tempfile.TemporaryDirectory(prefix="dataprep-catalog-") as scratch:
         built = Path(scratch) / "catalog.duckdb"
-        with duckdb.connect() as con:
+        with machine_errors(built), duckdb.connect() as con:
             con.execute(f"ATTACH {quote_literal(str(built))} AS built (STORAGE_VERSION 'v1.0.0', BLOCK_SIZE 16384)")
             con.execute("USE built")
             con.execute("BEGIN")  # one transaction instead of 200: 50 ms less
-            build(con, store, entries(store), list(inventory.runs(store)))
+            build(con, store, listed, list(inventory.runs(store)))
             con.execute("COMMIT")
             con.execute("USE memory")
             con.execute("DETACH built")
-        shutil.copyfile(built, partial)
+        copy_file(built, partial)
     sync_file(partial)
-    partial.replace(target)
-    link = store.catalog / ".current"
-    link.unlink(missing_ok=True)
-    link.symlink_to(target.name)
-    link.replace(store.current_catalog)
+    with changing("rename", target):
+        partial.rename(target)
+    commit_point(CommitPoint.CATALOG_BUILT)
+    point_link(store.current_catalog, target.name)
     sync_folder(store.catalog)
-    for old in _numbered(store)[:-KEEP_FILES]:
-        old.unlink(missing_ok=True)
-    for abandoned in store.catalog.glob(".building-*"):
-        abandoned.unlink(missing_ok=True)
+    commit_point(CommitPoint.CATALOG_LINKED)
+    for old in (*numbered(store)[:-KEEP_FILES], *store.catalog.glob(".building-*")):
+        remove_file(old)
     return target
 
 
-def _numbered(store: Store) -> list[Path]:
+def superseded(store: Store) -> list[Path]:
+    """Catalog files that `gc` may take: all but the current one, and the one before, which a reader that has just
+    followed the link may be about to open."""
+    current = store.current_catalog.resolve()
+    return [path for path in numbered(store)[:-2] if path.resolve() != current]
+
+
+def numbered(store: Store) -> list[Path]:
+    """All catalog files, by number."""
     return sorted(path for path in store.catalog.glob("*.duckdb") if path.stem.isascii() and path.stem.isdigit())
 
 

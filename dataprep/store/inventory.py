@@ -17,6 +17,7 @@ import orjson
 
 from dataprep.errors import InputError
 from dataprep.store.layout import Store, decode_name
+from dataprep.store.locks import is_alive
 
 MANIFEST: Final = "manifest.json"
 RUN_RECORD: Final = "run.json"
@@ -97,6 +98,11 @@ def version_ids(store: Store) -> list[str]:
     return sorted(folder.name for folder in named if (folder / MANIFEST).is_file())
 
 
+def has_manifest(store: Store, version_id: str) -> bool:
+    """Whether a version is there, finished."""
+    return (store.version(version_id) / MANIFEST).is_file()
+
+
 def manifest(store: Store, version_id: str) -> Json:
     """The manifest of one version.
 
@@ -107,16 +113,34 @@ def manifest(store: Store, version_id: str) -> Json:
 
 
 def runs(store: Store) -> Iterator[Json]:
-    """The records of all runs that left a readable one, by run id. A run killed while writing its own is left out."""
+    """The records of all runs that left a readable one, by run id.
+
+    One that says `running` though its process is gone has the status `killed` here.
+    """
     if not store.runs.is_dir():
         return
     for folder in sorted(store.runs.iterdir()):
         path = folder / RUN_RECORD
         if path.is_file():
             try:
-                yield {"run_id": folder.name, **read_json(path)}
+                record = {"run_id": folder.name, **read_json(path)}
             except InputError:
                 continue
+            if record.get("status") == "running" and not is_alive(store, folder.name):
+                record["status"] = "killed"
+            yield record
+
+
+def known_digests(store: Store, dataset: str) -> dict[tuple[str, int, int], str]:
+    """SHA-256 of the source files of a dataset's last run that read them, by name, size and time of the last change.
+
+    For questions about what is stored, which must not read gigabytes to learn that nothing changed; a run that
+    publishes reads every byte.
+    """
+    for run in reversed(list(runs(store))):
+        if run.get("dataset") == dataset and run.get("files"):
+            return {(item["path"], item["bytes"], item["mtime_ns"]): item["sha256"] for item in run["files"]}
+    return {}
 
 
 def version_files(folder: Path, manifest: Json, *, skip_missing: bool = False) -> dict[str, list[Path]]:

@@ -8,8 +8,6 @@ manifest, one rename of the whole folder, then the reference. A reader sees the 
 from __future__ import annotations
 
 import platform
-import shutil
-import tempfile
 from datetime import UTC, datetime
 from hashlib import sha256
 from importlib.metadata import version
@@ -23,8 +21,20 @@ import pyarrow.parquet as pq
 
 from dataprep.digests import utf8_buffers
 from dataprep.sqlfiles import read_sql
-from dataprep.store.files import exclusive_lock, file_digest, publish_folder, write_atomically
+from dataprep.store.files import (
+    TEMPORARY_SUFFIX,
+    exclusive_lock,
+    file_digest,
+    make_folder,
+    publish_folder,
+    remove_file,
+    remove_folder,
+    temporary_folder,
+    write_atomically,
+    write_file,
+)
 from dataprep.store.layout import FORMAT_VERSION, Store
+from dataprep.store.points import CommitPoint, commit_point
 
 _PACKAGES: Final = ("dataprep", "duckdb", "polars", "pyarrow", "numpy", "numba", "ftfy", "orjson", "pydantic")
 _JSON: Final = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS
@@ -50,10 +60,9 @@ def packages() -> dict[str, str]:
     return {"python": platform.python_version()} | {name: version(name) for name in _PACKAGES}
 
 
-def staging_folder(store: Store) -> Path:
-    """A fresh folder beside the versions, for a version under construction."""
-    store.versions.mkdir(parents=True, exist_ok=True)
-    return Path(tempfile.mkdtemp(prefix=".staging-", dir=store.versions))
+def staging_folder(store: Store, run_id: str) -> Path:
+    """A fresh folder beside the versions, for the version that a run is writing."""
+    return temporary_folder(store.version("staging"), run_id)
 
 
 def describe_files(folder: Path) -> list[dict[str, Any]]:
@@ -74,13 +83,15 @@ def describe_files(folder: Path) -> list[dict[str, Any]]:
 def seal(folder: Path, manifest: dict[str, Any], store: Store) -> bool:
     """Write the manifest last and give the staged folder its final name; False if that version exists already."""
     document = manifest | {"files": describe_files(folder)}
-    (folder / "manifest.json").write_bytes(orjson.dumps(document, option=_JSON))
+    write_file(folder / "manifest.json", orjson.dumps(document, option=_JSON))
+    commit_point(CommitPoint.MANIFEST_WRITTEN)
     for item in folder.rglob("*"):
         item.chmod(0o755 if item.is_dir() else 0o444)
     folder.chmod(0o755)
     published = publish_folder(folder, store.version(manifest["version_id"]))
+    commit_point(CommitPoint.VERSION_RENAMED)
     if not published:
-        shutil.rmtree(folder)
+        remove_folder(folder)
     return published
 
 
@@ -104,8 +115,10 @@ def point_latest(store: Store, dataset: str, version: str, run_id: str) -> tuple
     A version that is the latest already keeps its number. Numbers are given under a lock and never reused.
     """
     folder = store.dataset_refs(dataset)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     with exclusive_lock(folder / ".lock"):
+        for leftover in folder.glob(f".*{TEMPORARY_SUFFIX}"):  # of a run that died here; nobody else writes now
+            remove_file(leftover)
         if not (folder / "name").exists():
             write_atomically(folder / "name", dataset.encode())
         newest = latest_number(store, dataset)
@@ -113,4 +126,5 @@ def point_latest(store: Store, dataset: str, version: str, run_id: str) -> tuple
             return newest, False
         reference = {"version_id": version, "run_id": run_id, "published_at": now()}
         write_atomically(folder / str(newest + 1), orjson.dumps(reference, option=_JSON))
+        commit_point(CommitPoint.REFERENCE_WRITTEN)
         return newest + 1, True

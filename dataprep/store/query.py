@@ -118,8 +118,13 @@ def open_catalog(store: Store) -> duckdb.DuckDBPyConnection:
     """
     if not store.root.is_dir():
         raise InputError("there is no store here", file=str(store.root), hint="name one by --store or DATAPREP_STORE")
-    if not store.current_catalog.exists() or catalog.built_for(_newest(store)) != str(store.root.absolute()):
-        catalog.rebuild(store)
+    state = catalog.state(store)
+    if state != "current":
+        try:
+            catalog.rebuild(store)
+        except MachineError:
+            if state == "unusable":  # one that is behind is still read where nothing can be written
+                raise
     return connect(_newest(store))
 
 

@@ -17,6 +17,7 @@ from dataprep.store.inventory import Json, Reference
 from dataprep.store.layout import Store
 from dataprep.store.names import display, resolve
 from dataprep.store.query import open_reference, query_text, run_query
+from dataprep.store.tombstones import splits_left
 
 if TYPE_CHECKING:
     from dataprep.why import Answer
@@ -50,8 +51,8 @@ class Version:
 
     @property
     def splits(self) -> dict[str, int]:
-        """Records of each split; splits without records are left out."""
-        return {name: count for name, count in self.manifest["counts"]["splits"].items() if count}
+        """Records of each split, less those that were forgotten; splits without records are left out."""
+        return splits_left(self.manifest)
 
     def split(self, name: str) -> pl.DataFrame:
         """The records of one split, as trainers read them.

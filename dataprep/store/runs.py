@@ -1,4 +1,8 @@
-"""The record of a run: one JSON document, kept for published, unchanged, stopped, failed and interrupted runs alike."""
+"""The record of a run: one JSON document, kept for published, unchanged, stopped, failed and interrupted runs alike.
+
+A run that is killed cannot close its record; whoever reads it sees that it says `running` while no process lives that
+holds the run's lock, and takes that for `killed` (`inventory.runs`).
+"""
 
 from __future__ import annotations
 
@@ -10,8 +14,10 @@ from typing import Any, Literal
 
 import orjson
 
-from dataprep.store.files import write_atomically
+from dataprep.errors import MachineError
+from dataprep.store.files import make_folder, write_atomically
 from dataprep.store.layout import Store
+from dataprep.store.points import CommitPoint, commit_point
 from dataprep.store.publish import now
 
 Status = Literal["running", "published", "unchanged", "stopped", "failed", "interrupted"]
@@ -34,20 +40,39 @@ class RunRecord:
     pid: int = field(default_factory=os.getpid)
     counts: dict[str, Any] = field(default_factory=dict)
     reused: dict[str, int] = field(default_factory=dict)
+    cache: list[str] = field(default_factory=list)
+    """Finished steps that the run rests on, as `<step>/<fingerprint>`."""
+    files: list[dict[str, Any]] = field(default_factory=list)
+    """Each source file: `path` as shown, `bytes`, `mtime_ns`, `sha256`."""
     seconds: dict[str, float] = field(default_factory=dict)
 
     def save(self, store: Store) -> None:
-        """Write or replace `runs/<run>/run.json`."""
+        """Write or replace `runs/<run>/run.json`.
+
+        Raises:
+            MachineError: it cannot be written.
+        """
         folder = store.run(self.run_id)
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         write_atomically(folder / "run.json", orjson.dumps(asdict(self), option=orjson.OPT_INDENT_2))
 
     def finish(self, store: Store, status: Status, *, exit_code: int, message: str = "") -> None:
-        """Close the record; one that is closed stays so: what comes after publishing cannot take it back."""
+        """Close the record; one that is closed stays so: what comes after publishing cannot take it back.
+
+        Raises:
+            MachineError: the record of a run that published cannot be written. That of one that failed is left open
+                then, and reads as killed: its user must hear of what ended the run, not of this.
+        """
         if self.finished_at is not None:
             return
         self.status, self.exit_code, self.message, self.finished_at = status, exit_code, message, now()
-        self.save(store)
+        try:
+            self.save(store)
+        except MachineError:
+            if exit_code == 0:
+                raise
+        else:
+            commit_point(CommitPoint.RECORD_CLOSED)
 
 
 def new_run_id() -> str:

@@ -51,6 +51,7 @@ RECORDS: Final = _schema(
         ("time", pa.string(), "normalised time of the record, where there is one"),
         ("digest", pa.string(), "BLAKE2b-128 of source name and record before cleaning, hex"),
         ("content_digest", pa.string(), "BLAKE2b-128 of the turns, tools and label after cleaning, hex"),
+        ("input_key", pa.string(), "equal for records that ask the same: digest of the normalised input side, hex"),
         ("layout", pa.string(), "pair, text or chat: the plainest shape that holds the record"),
         (
             "extras_json",
@@ -66,9 +67,9 @@ RECORDS: Final = _schema(
 LEDGER: Final = _schema(
     [
         ("record_id", pa.string(), "the record"),
-        ("step", pa.string(), "clean, rules, dedup, splits"),
+        ("step", pa.string(), "clean, decisions, rules, dedup, splits"),
         ("rule", pa.string(), "name of the cleaner or rule"),
-        ("action", pa.string(), "edit, drop, hold or flag"),
+        ("action", pa.string(), "edit, drop, hold, flag or release"),
         ("decisive", pa.bool_(), "whether this verdict decided the record's fate"),
         ("value", pa.float64(), "what was measured; number of edits for cleaners"),
         ("threshold", pa.float64(), "what it was compared with"),
@@ -108,7 +109,7 @@ FUNNEL: Final = _schema(
         ("position", pa.int32(), "order of the line in the funnel"),
         ("step", pa.string(), "ingest, rules, dedup, splits or result"),
         ("rule", pa.string(), "rule, reason or split"),
-        ("action", pa.string(), "read, reject, drop, hold, flag or keep"),
+        ("action", pa.string(), "read, reject, drop, hold, flag, release or keep"),
         ("records", pa.int64(), "records this line took (decisive verdicts), or holds for read and keep lines"),
         ("fired", pa.int64(), "all firings of the rule, decisive or not"),
         ("remaining", pa.int64(), "records left after this line; null where the line takes nothing"),

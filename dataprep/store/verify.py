@@ -15,8 +15,9 @@ from dataprep.errors import InputError
 from dataprep.store import inventory
 from dataprep.store.layout import Store
 from dataprep.store.names import display, resolve
+from dataprep.store.tombstones import PENDING, forgotten_counts, tombstones
 
-ProblemKind = Literal["missing", "size", "changed", "undeclared", "unreadable", "manifest"]
+ProblemKind = Literal["missing", "size", "changed", "undeclared", "unreadable", "manifest", "rows", "forgetting"]
 
 _UNDECLARED_ALLOWED: Final = frozenset({inventory.MANIFEST})
 _THREADS: Final = 2
@@ -47,7 +48,8 @@ class Verification:
         version_id: its id.
         files: files checked.
         bytes: bytes read.
-        problems: by file; empty where all is as it was published.
+        problems: by file; empty where all is as it was published, but for what was forgotten.
+        forgotten: records whose text was erased since.
     """
 
     data: str
@@ -55,6 +57,7 @@ class Verification:
     files: int
     bytes: int
     problems: tuple[Problem, ...]
+    forgotten: int = 0
 
     @property
     def ok(self) -> bool:
@@ -83,13 +86,40 @@ def verify(store: Store, data: str) -> Verification:
     with ThreadPoolExecutor(_THREADS) as pool:
         found = pool.map(lambda entry: _check(folder, entry), declared.values())
         problems += [problem for problem in found if problem is not None]
+    if (folder / PENDING).is_dir():
+        problems.append(Problem(PENDING, "forgetting", "a forget was cut off here; run it again, and it will finish"))
+    problems += _missing_rows(manifest)
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
+        if PurePosixPath(name).parts[0] == PENDING:
+            continue
         if not path.is_dir() and name not in declared and name not in _UNDECLARED_ALLOWED:
             problems.append(Problem(name, "undeclared", "the manifest does not name this file"))
     size = sum(int(entry["bytes"]) for entry in declared.values())
     ordered = tuple(sorted(problems, key=lambda problem: (problem.file, problem.kind)))
-    return Verification(display(reference), reference.version_id, len(declared), size, ordered)
+    forgotten = len(tombstones(manifest))
+    return Verification(display(reference), reference.version_id, len(declared), size, ordered, forgotten)
+
+
+def _missing_rows(manifest: dict[str, Any]) -> list[Problem]:
+    """Splits whose files have not as many rows as were counted, less those that were forgotten since."""
+    counted: dict[str, int] = manifest.get("counts", {}).get("splits", {})
+    forgotten = forgotten_counts(manifest)
+    rows = dict.fromkeys(counted, 0)
+    for entry in manifest["files"]:
+        path = PurePosixPath(entry["path"])
+        split = path.name.rsplit("-", 3)[0]
+        if path.parts[0] == "data" and split in rows:
+            rows[split] += int(entry.get("rows", 0))
+    return [
+        Problem(
+            f"data/{split}",
+            "rows",
+            f"{rows[split]:,} rows; {counted[split]:,} were published and {forgotten[split]:,} forgotten since",
+        )
+        for split in counted
+        if rows[split] != counted[split] - forgotten[split]
+    ]
 
 
 def _check(folder: Path, entry: dict[str, Any]) -> Problem | None:

@@ -22,6 +22,7 @@ from dataprep.record import SPLITS, Turns
 from dataprep.sqlfiles import read_sql
 from dataprep.store.config import OutputConfig
 from dataprep.store.data_shapes import Shape, choose_shape, message_extras, shape_columns
+from dataprep.store.files import TableWriter, make_folder, write_batches
 from dataprep.store.meta_columns import MetaColumn
 from dataprep.store.tables import LEDGER, PAIRS, RECORDS, REJECTS
 
@@ -41,13 +42,26 @@ class Contents:
     counts: dict[str, int]
     """Records by fate: train, validation, test, held, dropped."""
 
+    @property
+    def splits(self) -> dict[str, int]:
+        """Records of each split that has some."""
+        return {name: self.counts[name] for name in SPLITS if self.counts[name]}
+
+    @property
+    def totals(self) -> dict[str, Any]:
+        """Counts for the manifest and the run's record."""
+        splits = self.splits
+        return {
+            "kept": sum(splits.values()), "held": self.counts["held"], "dropped": self.counts["dropped"],
+            "splits": splits,
+        }  # fmt: skip
+
 
 @dataclass(slots=True)
 class Part:
-    """One cached part: its records file and the row number of its first record."""
+    """One cached part: its records file and how many records it has."""
 
     records: Path
-    base_row: int
     size: int
 
 
@@ -62,7 +76,7 @@ class _Output:
     options: dict[str, Any]
     number: int = 0
     rows: int = 0
-    writer: pq.ParquetWriter | None = field(default=None, repr=False)
+    writer: TableWriter | None = field(default=None, repr=False)
 
     def write(self, table: pa.Table) -> None:
         """Append rows, opening the next file where this one is full."""
@@ -73,10 +87,10 @@ class _Output:
 
     def _append(self, table: pa.Table) -> None:
         if self.writer is None:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            make_folder(self.folder)
             path = self.folder / f"{self.name}-{self.number:05d}-of-{self.files:05d}.parquet"
-            self.writer = pq.ParquetWriter(path, table.schema, **self.options)
-        self.writer.write_table(table, row_group_size=_ROW_GROUP)
+            self.writer = TableWriter(path, table.schema, **self.options)
+        self.writer.write(table, _ROW_GROUP)
         self.rows += table.num_rows
         if self.rows >= self.rows_per_file:
             self.close()
@@ -86,6 +100,11 @@ class _Output:
         if self.writer is not None:
             self.writer.close()
             self.writer, self.rows, self.number = None, 0, self.number + 1
+
+    def abandon(self) -> None:
+        """Let go of a file that an error left unfinished."""
+        if self.writer is not None:
+            self.writer.abandon()
 
 
 def parquet_options(output: OutputConfig, *, text: bool) -> dict[str, Any]:
@@ -104,7 +123,7 @@ def describe_contents(con: duckdb.DuckDBPyConnection, meta: Sequence[MetaColumn]
     """Look at the decided tables and say what the text files will hold."""
     counts = dict(con.sql("select coalesce(split, status), count(*) from outcome group by all").fetchall())
     layouts = [row[0] for row in con.sql(
-        "select distinct layout from outcome join rows using (row) where status = 'kept' order by layout"
+        "select distinct layout from rows join outcome using (row) where status = 'kept' order by layout"
     ).fetchall()]  # fmt: skip
     shape = choose_shape(layouts, output.shape)
     has_tools, has_labels = con.sql(
@@ -128,9 +147,16 @@ def describe_contents(con: duckdb.DuckDBPyConnection, meta: Sequence[MetaColumn]
 
 
 def write_text(
-    con: duckdb.DuckDBPyConnection, parts: Sequence[Part], contents: Contents, output: OutputConfig, folder: Path
+    fates: Path, parts: Sequence[Part], contents: Contents, output: OutputConfig, folder: Path
 ) -> Iterator[int]:
-    """Write `data/`, `held/` and `removed/`; yields the number of records handled after each part."""
+    """Write `data/`, `held/` and `removed/`; yields the number of records handled after each part.
+
+    Args:
+        fates: Parquet file of record_id, source and fate of all records, in the order of the parts.
+        parts: where the text is.
+        contents, output: what the files hold, and how.
+        folder: the version under construction.
+    """
     options = parquet_options(output, text=True)
     outputs = {}
     for fate, count in contents.counts.items():
@@ -140,23 +166,40 @@ def write_text(
         files = math.ceil(count / output.rows_per_file)
         outputs[fate] = _Output(folder / where, name, files, output.rows_per_file, options)
     done = 0
-    for part in parts:
-        fates = con.sql(
-            "select record_id, coalesce(split, status) as fate, source from outcome join rows using (row) "
-            "where row >= $first and row < $last order by row",
-            params={"first": part.base_row, "last": part.base_row + part.size},
-        ).to_arrow_table()
-        fate_of = fates["fate"].to_numpy()
-        table = pq.read_table(part.records)
-        for fate, target in outputs.items():
-            chosen = np.flatnonzero(fate_of == fate)
-            if len(chosen):
-                picked = pa.array(chosen)
-                target.write(_text_table(table.take(picked), fates.take(picked), contents, kept=fate in SPLITS))
-        done += part.size
-        yield done
-    for target in outputs.values():
-        target.close()
+    try:
+        for part, part_fates in zip(parts, _slices(fates, [part.size for part in parts]), strict=True):
+            fate_of = part_fates["fate"].to_numpy()
+            table = pq.read_table(part.records)
+            for fate, target in outputs.items():
+                chosen = np.flatnonzero(fate_of == fate)
+                if len(chosen):
+                    picked = pa.array(chosen)
+                    target.write(
+                        _text_table(table.take(picked), part_fates.take(picked), contents, kept=fate in SPLITS)
+                    )
+            done += part.size
+            yield done
+        for target in outputs.values():
+            target.close()
+    finally:
+        for target in outputs.values():
+            target.abandon()
+
+
+def _slices(path: Path, sizes: Sequence[int]) -> Iterator[pa.Table]:
+    """A Parquet file's rows as consecutive tables of the given sizes."""
+    batches = pq.ParquetFile(path).iter_batches()
+    at_hand: pa.Table | None = None
+    for size in sizes:
+        while at_hand is None or at_hand.num_rows < size:
+            batch = next(batches, None)
+            if batch is None:
+                break
+            table = pa.Table.from_batches([batch])
+            at_hand = table if at_hand is None else pa.concat_tables([at_hand, table])
+        if at_hand is not None:
+            yield at_hand.slice(0, size)
+            at_hand = at_hand.slice(size)
 
 
 def _text_table(table: pa.Table, fates: pa.Table, contents: Contents, *, kept: bool) -> pa.Table:
@@ -191,8 +234,7 @@ def write_tables(con: duckdb.DuckDBPyConnection, output: OutputConfig, folder: P
     for name, (statement, schema) in statements.items():
         reader = con.sql(statement).to_arrow_reader(_ROW_GROUP)
         target_schema = schema or reader.schema
-        (folder / name).mkdir(parents=True)
+        make_folder(folder / name)
         path = folder / name / f"{name}-00000.parquet"
-        with pq.ParquetWriter(path, target_schema, **parquet_options(output, text=False)) as writer:
-            for batch in reader:
-                writer.write_batch(batch.cast(target_schema), row_group_size=_ROW_GROUP)
+        options = parquet_options(output, text=False)
+        write_batches(path, reader, target_schema, row_group_size=_ROW_GROUP, **options)

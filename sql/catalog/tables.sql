@@ -41,7 +41,7 @@ COMMENT ON COLUMN runs.dataset IS 'name of the dataset';
 COMMENT ON COLUMN runs.version IS 'number that the run published or found unchanged, else null';
 COMMENT ON COLUMN runs.version_id IS 'version that the run published or found unchanged, else null';
 COMMENT ON COLUMN runs.run IS 'id of the run';
-COMMENT ON COLUMN runs.status IS 'running, published, unchanged, stopped, failed or interrupted';
+COMMENT ON COLUMN runs.status IS 'running, published, unchanged, stopped, failed, interrupted or killed';
 COMMENT ON COLUMN runs.started_at IS 'start, UTC';
 COMMENT ON COLUMN runs.finished_at IS 'end, UTC; null while it runs, or if it was killed';
 COMMENT ON COLUMN runs.exit_code IS 'exit code of the process';

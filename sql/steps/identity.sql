@@ -13,7 +13,7 @@ select line || chr(10) as line
 from (
     select
         concat_ws(
-            chr(31), outcome.record_id, 'record', hex(rows.digest), hex(rows.content_digest), outcome.status,
+            chr(31), rows.record_id, 'record', hex(rows.digest), hex(rows.content_digest), outcome.status,
             coalesce(outcome.split, '-'), coalesce(edited.edit_sum::varchar, '-')
         ) as line
     from outcome

@@ -1,9 +1,9 @@
 -- How many records in train equal a held-out record, as a whole or on the input side. Must be none: an exact join of
--- the held-out side against train, independent of how groups were made.
+-- the held-out side against train on the keys themselves, independent of how groups were made.
 with placed as (
-    select outcome.split, keys.record_key, keys.input_key
+    select outcome.split, rows.copy_set, rows.input_key
     from outcome
-    join keys using (row)
+    join rows using (row)
     where outcome.status = 'kept'
 )
 
@@ -12,6 +12,6 @@ from placed
 where
     split = 'train'
     and (
-        record_key in (select record_key from placed where split <> 'train' and record_key is not null)
-        or input_key in (select input_key from placed where split <> 'train' and input_key is not null)
+        copy_set in (select copy_set from placed where split <> 'train' and copy_set is not null)
+        or input_key in (select input_key from placed where split <> 'train')
     );

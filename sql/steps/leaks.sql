@@ -1,24 +1,19 @@
--- Records on the train side that share a group with the given held-out side: same input, or same user-named group.
--- The held-out side stays whole, the train side gives way. $position: where these rules stand in the order.
+-- Why each leaking record has to go: the held-out record that it shares an input with, else one of its group; test
+-- before validation. `affected` (registered): row, node, group_id, side (0 test, 1 validation, 2 train) and `leaks` of
+-- all records in groups where some leak. $position: where these rules stand in the order.
 insert into verdicts
-with held_out as (
-    select grouped.group_id, grouped.node, grouped.row, grouped.side, ids.record_id
-    from grouped
-    join ids using (row)
-    where grouped.side < 2
-),
-
-partners as (
+with partners as (
     select
-        grouped.row,
+        leak.row,
         held_out.row as partner,
         held_out.side,
-        held_out.node = grouped.node as same_input
-    from grouped
-    join held_out using (group_id)
-    where grouped.side = 2
+        held_out.node = leak.node as same_input
+    from affected as leak
+    join affected as held_out using (group_id)
+    join rows on rows.row = held_out.row
+    where leak.leaks and held_out.side < 2
     qualify row_number() over (
-        partition by grouped.row order by not same_input, held_out.side, held_out.record_id
+        partition by leak.row order by not same_input, held_out.side, rows.record_id
     ) = 1
 )
 

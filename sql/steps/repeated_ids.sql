@@ -2,13 +2,13 @@
 select
     row,
     record_id,
-    rows.path,
-    rows.line,
+    part_rows.path,
+    part_rows.line,
     row_number() over (
-        partition by record_id order by rows.source_index, rows.digest, ids.occurrence
+        partition by record_id order by part_rows.source_index, part_rows.digest, ids.occurrence
     ) as place,
-    left(sha256(hex(rows.digest) || ':' || ids.occurrence), 12) as suffix
+    left(sha256(hex(part_rows.digest) || ':' || ids.occurrence), 12) as suffix
 from ids
-join rows using (row)
+join part_rows using (row)
 where record_id in (select record_id from ids group by record_id having count(*) > 1)
 order by record_id, place;

@@ -6,6 +6,6 @@ select
     pairs.similarity,
     a.record_id as cluster_id
 from pairs
-join ids as a on a.row = pairs.a
-join ids as b on b.row = pairs.b
+join rows as a on a.row = pairs.a
+join rows as b on b.row = pairs.b
 order by pairs.a, pairs.b

@@ -1,4 +1,4 @@
 -- The version's signals: one row a record, one column a signal.
-select ids.record_id, signals.* exclude (row)
+select rows.record_id, signals.* exclude (row)
 from signals
-join ids using (row)
+join rows using (row)

@@ -7,7 +7,13 @@ import sys
 
 import pytest
 
-COMMANDS = ("init", "plan", "run", "rules", "schema", "show", "why", "sql", "versions", "verify", "export", "catalog")
+PANELS = ["Prepare:", "Look:", "Keep:", "Decide:"]
+COMMANDS = (
+    *("init", "plan", "whatif", "run", "rules", "schema"),
+    *("show", "why", "sql", "diff"),
+    *("versions", "verify", "export", "catalog", "gc", "lineage", "forget"),
+    *("held", "release", "drop", "accept-budget"),
+)
 
 
 def help_of(*command: str) -> str:
@@ -19,7 +25,7 @@ def help_of(*command: str) -> str:
 
 def test_commands_stand_in_groups_each_on_one_whole_line() -> None:
     lines = help_of().splitlines()
-    assert [line for line in lines if line in ("Prepare:", "Look:", "Keep:")] == ["Prepare:", "Look:", "Keep:"]
+    assert [line for line in lines if line in PANELS] == PANELS
     told = {name: line.strip() for line in lines for name in COMMANDS if line.startswith(f"  {name} ")}
     assert tuple(told) == COMMANDS
     for line in told.values():
@@ -27,7 +33,9 @@ def test_commands_stand_in_groups_each_on_one_whole_line() -> None:
         assert not line.endswith("...")
 
 
-@pytest.mark.parametrize("command", ["init", "plan", "run", "show", "why", "sql", "export"])
+@pytest.mark.parametrize(
+    "command", ["init", "plan", "whatif", "run", "show", "why", "sql", "diff", "held", "release", "export", "forget"]
+)
 def test_a_command_shows_how_it_is_called(command: str) -> None:
     assert f"Examples:\n    dataprep {command} " in help_of(command)
 

@@ -35,7 +35,7 @@ def test_links_lead_to_files_and_headings(path: Path) -> None:
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_commands_and_options_exist(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
-    mentioned = re.findall(r"[`$] ?dataprep ([a-z]+)\b([^`#\n]*)", text)
+    mentioned = re.findall(r"[`$] ?dataprep ([a-z]+(?:-[a-z]+)*)\b([^`#\n]*)", text)
     for command, rest in mentioned:
         assert command in COMMANDS, f"dataprep {command}"
         options = {name for parameter in COMMANDS[command].params for name in parameter.opts} | {"--help"}

@@ -14,6 +14,7 @@ import dataprep
 from dataprep import errors
 from dataprep.flow import RunResult
 from dataprep.planning import Plan, PlannedRule, PlannedSource
+from dataprep.what_if import WhatIf
 from tests.docs.reading import ROOT, document, rows, run_examples, section
 
 TEXT = document("python.md")
@@ -37,7 +38,7 @@ def test_every_parameter_is_documented(name: str) -> None:
     assert documented == list(inspect.signature(getattr(dataprep, name)).parameters)
 
 
-@pytest.mark.parametrize(("name", "kind"), [("run", RunResult), ("plan", Plan)])
+@pytest.mark.parametrize(("name", "kind"), [("run", RunResult), ("plan", Plan), ("whatif", WhatIf)])
 def test_every_field_of_a_result_is_documented(name: str, kind: type) -> None:
     assert [row[0] for row in tables(name)["field"]] == [field.name for field in dataclasses.fields(kind)]
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import codecs
 import gzip
 import os
+import random
 import shutil
 import subprocess
 import threading
@@ -18,7 +19,8 @@ from dataprep.ingest.bytestream import ByteStream
 from dataprep.ingest.config import IngestLimits
 from tests.ingest.reading import Content, peak_megabytes, read
 
-LINES = b"".join(b'{"n": %d, "noise": "%s"}\n' % (n, os.urandom(30).hex().encode()) for n in range(3_000))
+NOISE = random.Random(0)
+LINES = b"".join(b'{"n": %d, "noise": "%s"}\n' % (n, NOISE.randbytes(30).hex().encode()) for n in range(3_000))
 
 
 def zstd(data: bytes) -> bytes:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from dataprep.ingest.config import IngestLimits, SourceConfig
 from dataprep.ingest.rows import RowError as ReadError
+from dataprep.ingest.rows import Rows
 from dataprep.ingest.shapes import Converter, Mapping, RowError
 from dataprep.record import Record, batch_of, build_batch
 
@@ -55,7 +56,7 @@ def test_a_block_gives_what_its_rows_give(mapping: Mapping, rows: list[Any]) -> 
         except RowError as error:
             refused.append((index, error.reason, error.detail, error.column))
 
-    columns, errors = converter.convert_block(rows, [10 * index for index in range(len(rows))])
+    columns, errors = converter.convert_block(Rows(rows, [10 * index for index in range(len(rows))]))
 
     assert [(index, error.reason, error.detail, error.column) for index, error in errors] == refused
     assert batch_of("s", columns).equals(build_batch("s", records))
@@ -73,7 +74,7 @@ def test_rows_that_do_not_fit_keep_their_places_among_the_others() -> None:
         {"a": [{"role": "user", "content": "4"}]},
         {"a": "5", "b": ""},
     ]
-    columns, errors = converter.convert_block(rows, [7, 7, 7, 8, 9, 9])
+    columns, errors = converter.convert_block(Rows(rows, [7, 7, 7, 8, 9, 9]))
     batch = batch_of("s", columns)
     assert [turns[0]["content"] for turns in batch["turns"].to_pylist()] == ["0", "2", "4", "5"]
     assert batch["line"].to_pylist() == [7, 7, 9, 9]

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from dataprep.ingest.config import IngestLimits, SourceConfig
-from dataprep.ingest.rows import RowError
+from dataprep.ingest.rows import RowError, Rows
+from dataprep.ingest.rowtexts import TextKeys
 from dataprep.ingest.shapes import template as templates
 from dataprep.ingest.shapes.conversation import TurnsReader, turns_reader
 from dataprep.ingest.shapes.fields import Row, field_readers, joined, meta_reader
@@ -58,42 +59,51 @@ class Converter:
         turns = flat_turns(mapping)
         self._flat = None if turns is None else FlatShape(mapping, turns)
 
-    def convert_block(
-        self, rows: Sequence[Any], lines: Sequence[int]
-    ) -> tuple[RecordColumns, list[tuple[int, RowError]]]:
+    @property
+    def text_keys(self) -> TextKeys | None:
+        """Keys whose texts `convert_block` takes apart from the rows; None where it has no use for that."""
+        return None if self._flat is None else self._flat.text_keys
+
+    def convert_block(self, rows: Rows) -> tuple[RecordColumns, list[tuple[int, RowError]]]:
         """The records of many rows in their order, and the index and error of each row that has none.
 
         Args:
-            rows: parsed rows.
-            lines: the 1-based line or row number of each.
+            rows: parsed rows, taken apart by `text_keys` or whole.
         """
-        if self._flat is None:
-            records, _, refused = self._one_by_one(rows, lines, range(len(rows)))
-            return RecordColumns.of(records), refused
-        columns, places = self._flat.convert(rows, lines)
-        if len(places) == len(rows):
-            return columns, []
-        fits = frozenset(places)
-        others = [index for index in range(len(rows)) if index not in fits]
-        records, others, refused = self._one_by_one(rows, lines, others)
-        if records:
-            places += others
-            order = sorted(range(len(places)), key=places.__getitem__)
-            columns = columns.followed_by(RecordColumns.of(records), order)
-        return columns, refused
+        parts: list[tuple[RecordColumns, Sequence[int]]] = []
+        others: Sequence[int] = range(len(rows.rows))
+        if self._flat is not None:
+            whole = others
+            if rows.texts is not None:
+                parts.append(self._flat.convert_apart(rows, rows.texts))
+                whole = _without(others, rows.texts.places)
+            parts.append(self._flat.convert(rows, whole))
+            for _, places in parts:
+                others = _without(others, places)
+        records, places, refused = self._one_by_one(rows, others)
+        parts.append((RecordColumns.of(records), places))
+        return RecordColumns.merged(parts), refused
 
     def _one_by_one(
-        self, rows: Sequence[Any], lines: Sequence[int], places: Iterable[int]
+        self, rows: Rows, places: Iterable[int]
     ) -> tuple[list[Record], list[int], list[tuple[int, RowError]]]:
         """The records of the rows at some places, the places that have one, and the errors of the others."""
         records, found, refused = [], [], []
         for place in places:
             try:
-                records.append(self.convert(rows[place], lines[place]))
+                records.append(self.convert(rows.whole(place), rows.lines[place]))
                 found.append(place)
             except RowError as error:
                 refused.append((place, error))
         return records, found, refused
+
+
+def _without(places: Sequence[int], some: Sequence[int]) -> Sequence[int]:
+    """The places that are not among some of them."""
+    if len(some) == len(places):
+        return ()
+    gone = frozenset(some)
+    return [place for place in places if place not in gone]
 
 
 def _with_fields(make: MakeRecord, mapping: Mapping) -> MakeRecord:

@@ -1,0 +1,206 @@
+"""What was decided, as a finished step in the cache: the version's narrow tables, its id, and where each record goes.
+
+Everything that needs the decided database is done here, so that staging, budgets and the queue of held records read
+files: a run that was killed while it wrote text, or stopped by a budget, decides nothing twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+import duckdb
+import orjson
+import polars as pl
+
+from dataprep.decide import DECIDE_VERSION, Decision, check_promises, decide, make_funnel
+from dataprep.decisions.entries import Decisions
+from dataprep.decisions.match import load_decisions
+from dataprep.fingerprints import fingerprint
+from dataprep.gather import Gathered
+from dataprep.parent import Parent, find_parent
+from dataprep.pipeline.models import Pipeline
+from dataprep.rules.config import RuleConfig
+from dataprep.sqlfiles import read_sql
+from dataprep.store.claims import claim
+from dataprep.store.files import (
+    CommitPoint,
+    commit_point,
+    remove_folder,
+    take_place,
+    temporary_folder,
+    write_batches,
+    write_file,
+)
+from dataprep.store.layout import Store
+from dataprep.store.meta_columns import MetaColumn
+from dataprep.store.publish import version_id
+from dataprep.store.version import Contents, describe_contents, write_tables
+
+_SUMMARY: Final = "decided.json"
+_FATES: Final = "fates.parquet"
+_TABLES: Final = "tables"
+_BATCH: Final = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """All that a decision depends on."""
+
+    pipeline: Pipeline
+    rules: Mapping[str, RuleConfig]
+    gathered: Gathered
+    rows: int
+    """Rows read, rejects included."""
+    rejects: Sequence[str]
+    """Fingerprints of the files' rejects."""
+    decisions: Decisions = field(default_factory=Decisions)
+    """What people decided."""
+    parent: Parent | None = None
+    """The version whose splits stay as they are."""
+
+    @property
+    def inputs(self) -> str:
+        """Fingerprint of everything but the parent version."""
+        pipeline = self.pipeline
+        return fingerprint(
+            "decide",
+            DECIDE_VERSION,
+            self.gathered.fingerprint,
+            {family: [file.parent.name for file in files] for family, files in self.gathered.signals.items()},
+            self.rows,
+            list(self.rejects),
+            [(name, rule.model_dump(mode="json")) for name, rule in self.rules.items()],
+            pipeline.dedup.model_dump(mode="json"),
+            pipeline.splits.model_dump(mode="json"),
+            pipeline.output.model_dump(mode="json", include={"shape", "compression"}),
+            self.decisions.records_digest(),
+        )
+
+    @property
+    def fingerprint(self) -> str:
+        """Fingerprint of the decision."""
+        return fingerprint(self.inputs, self.parent and self.parent.version_id)
+
+    def with_parent(self, store: Store) -> Question:
+        """The question of a run, which starts from the dataset's latest version or from that one's parent."""
+        return replace(self, parent=find_parent(store, self.pipeline, self.inputs))
+
+    def decide(self, con: duckdb.DuckDBPyConnection) -> Decision:
+        """Answer it in a scratch database, which is left with the tables of `dataprep.decide.decide`.
+
+        Raises:
+            InputError: a rule with a mistake, splits that cannot be made.
+        """
+        self.gathered.attach(con)
+        by_hand = load_decisions(con, self.decisions)
+        decision = decide(con, self.pipeline, self.rules, self.gathered, parent=self.parent, manual=by_hand.manual)
+        decision.notes[:0] = by_hand.notes
+        return decision
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A finished decision in the cache.
+
+    Attributes:
+        folder: its place.
+        identity: the version's id.
+        mode: how records were divided: group, time, source or given.
+        notes: what could not be done as asked, in words.
+        rules: the pipeline's rules as the manifest describes them.
+        contents: what the version's text files will hold.
+        reused: whether it was in the cache.
+    """
+
+    folder: Path
+    identity: str
+    mode: str
+    notes: tuple[str, ...]
+    rules: tuple[dict[str, Any], ...]
+    contents: Contents
+    reused: bool
+
+    @property
+    def tables(self) -> Path:
+        """Folder of the version's narrow tables: records, ledger, signals, pairs, rejects, funnel."""
+        return self.folder / _TABLES
+
+    @property
+    def record_files(self) -> list[Path]:
+        """Files of the table of records."""
+        return sorted((self.tables / "records").glob("*.parquet"))
+
+    @property
+    def fates(self) -> Path:
+        """Parquet file of record_id, source and fate (split, held or dropped), in the order of rows."""
+        return self.folder / _FATES
+
+    def funnel(self) -> pl.DataFrame:
+        """From rows read to splits."""
+        return pl.read_parquet(self.tables / "funnel" / "funnel-00000.parquet", glob=False)
+
+
+def find_decided(store: Store, question: Question, owner: str | None = None) -> Decided | None:
+    """The decision in the cache, where there is one; claimed for the run `owner`, if it is one that asks."""
+    folder = store.step("decide", question.fingerprint)
+    if owner is not None:
+        claim(store, owner, [folder])
+    summary = folder / _SUMMARY
+    return _read(folder, reused=True) if summary.exists() else None
+
+
+def make_decided(con: duckdb.DuckDBPyConnection, store: Store, question: Question, owner: str) -> Decided:
+    """Decide, check the promises and bring the result into the cache.
+
+    Args:
+        con: a scratch database with the table `rejects`.
+        store: where the cache is.
+        question: what is decided.
+        owner: the run, for the name of what is unfinished.
+
+    Raises:
+        InputError: a rule with a mistake, splits that cannot be made.
+        AssertionError: the run does not add up, or a split leaks.
+    """
+    pipeline = question.pipeline
+    decision = question.decide(con)
+    rejects = int(con.sql("select count(*) from rejects").fetchall()[0][0])
+    check_promises(con, question.rows, rejects)
+    make_funnel(con, pipeline, decision, question.rows)
+    con.execute(read_sql("steps/ledger"))
+    contents = describe_contents(con, decision.meta, pipeline.output)
+    folder = store.step("decide", question.fingerprint)
+    unfinished = temporary_folder(folder, owner)
+    write_tables(con, pipeline.output, unfinished / _TABLES)
+    reader = con.sql(read_sql("steps/fates")).to_arrow_reader(_BATCH)
+    write_batches(unfinished / _FATES, reader, reader.schema, compression="none", use_dictionary=["fate", "source"])
+    summary = {
+        "identity": version_id(con),
+        "mode": decision.mode,
+        "notes": decision.notes,
+        "rules": [rule.describe() for rule in decision.rules],
+        "contents": asdict(contents),
+    }
+    write_file(unfinished / _SUMMARY, orjson.dumps(summary))
+    if not take_place(unfinished, folder):
+        remove_folder(unfinished)
+    commit_point(CommitPoint.DECIDED_PUBLISHED)
+    return _read(folder, reused=False)
+
+
+def _read(folder: Path, *, reused: bool) -> Decided:
+    summary: dict[str, Any] = orjson.loads((folder / _SUMMARY).read_bytes())
+    contents = summary["contents"]
+    meta = [MetaColumn(**column) for column in contents.pop("meta")]
+    return Decided(
+        folder=folder,
+        identity=summary["identity"],
+        mode=summary["mode"],
+        notes=tuple(summary["notes"]),
+        rules=tuple(summary["rules"]),
+        contents=Contents(**contents | {"meta": meta, "extras": tuple(contents["extras"])}),
+        reused=reused,
+    )
