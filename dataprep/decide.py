@@ -232,7 +232,7 @@ def _remove_copies(con: duckdb.DuckDBPyConnection, pipeline: Pipeline) -> None:
 
 
 def _split(con: duckdb.DuckDBPyConnection, pipeline: Pipeline, decision: Decision, *, sticky: bool) -> None:
-    roll = load_members(con)
+    roll = load_members(con, labels=pipeline.splits.stratify, times=decision.mode == "time")
     members = roll.members
     lacking = {"given": "no_given_split", "time": "no_time"}.get(decision.mode)
     if lacking:

@@ -17,7 +17,7 @@ from dataprep.console import clip, one_line
 from dataprep.kernels.allocate import allocate, places
 from dataprep.record import SPLITS
 from dataprep.splits.config import SplitConfig
-from dataprep.splits.members import NONE, Codes, Flags, Ints, Members, Roll
+from dataprep.splits.members import NONE, Codes, Flags, Members, Roll
 
 _LABEL_WIDTH: Final = 40
 """Columns of a label that a note shows."""
@@ -72,7 +72,7 @@ class Division:
         self._sizes = np.bincount(self._group_of, minlength=len(self._groups))
         self._stratum = self._strata()
         self._placed = self._pinned()
-        free = np.flatnonzero(self._placed == NONE)
+        free = np.flatnonzero(self._placed == NONE).astype(np.int64)
         if len(free):
             divided = self._by_time(free) if mode == "time" else self._by_share(free)
             self._placed[free] = divided
@@ -104,7 +104,7 @@ class Division:
             placed[self._group_of[self._members.pin == split]] = split
         return placed
 
-    def _by_share(self, free: Ints) -> npt.NDArray[np.int8]:
+    def _by_share(self, free: npt.NDArray[np.int64]) -> npt.NDArray[np.int8]:
         """Stratum by stratum, within it by a hash of the group's key and the seed."""
         keys = self._input_keys[self._groups[free]]
         hashed = places(keys, self._config.seed)
@@ -116,7 +116,7 @@ class Division:
         chosen[order] = allocate(self._sizes[free][order], self._shares, filled.astype(np.int64))
         return chosen
 
-    def _by_time(self, free: Ints) -> npt.NDArray[np.int8]:
+    def _by_time(self, free: npt.NDArray[np.int64]) -> npt.NDArray[np.int8]:
         """The oldest groups train, the newest test. Groups of equal time stay together: whole ties are counted."""
         time = self._latest()[free]
         sizes = np.bincount(time, self._sizes[free])

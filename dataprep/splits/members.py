@@ -1,7 +1,7 @@
 """Records still in, as arrays: what groups, leaks and the division into splits are computed from.
 
 Rows are numbered without gaps, so group and node are indexes and everything is one pass over plain arrays; the same as
-joins took five times as long. 45 bytes a record, beside the label's and the time's text while they are read.
+joins took five times as long. 45 bytes a record with its key, beside labels or times while they are read.
 """
 
 from __future__ import annotations
@@ -18,10 +18,12 @@ import pyarrow.compute as pc
 from dataprep.record import SPLITS
 from dataprep.sqlfiles import read_sql
 
-Ints = npt.NDArray[np.int64]
+Ints = npt.NDArray[np.int32]
 Codes = npt.NDArray[np.int32]
 Flags = npt.NDArray[np.bool_]
 
+HELD_BYTES_A_RECORD: Final = 45
+"""Memory that a run holds for each record whatever the engine's limit: the arrays below, and its key."""
 NONE: Final = -1
 """Code of an absent pin, label or time."""
 
@@ -80,24 +82,35 @@ class Roll:
     input_keys: npt.NDArray[np.uint64]
 
 
-def load_members(con: duckdb.DuckDBPyConnection) -> Roll:
-    """Read tables `core` and `fate`."""
-    table = con.sql(read_sql("steps/members")).to_arrow_table().sort_by("row")
-    label, labels = _codes(table["label"])
+def load_members(con: duckdb.DuckDBPyConnection, *, labels: bool, times: bool) -> Roll:
+    """Read tables `core` and `fate`.
+
+    Args:
+        con: holds them, and the view `rows`.
+        labels: whether records are told apart by label.
+        times: whether they are by time.
+    """
+    wanted = {"labels": labels, "times": times}
+    table = con.sql(read_sql("steps/members"), params=wanted).to_arrow_table()
+    label, names = _codes(table["label"])
     time, _ = _codes(table["time"])
-    node = _ints(table["node"])
     members = Members(
         row=_ints(table["row"]),
-        node=node,
+        node=_ints(table["node"]),
         group_node=_ints(table["group_node"]),
         pin=_ints(table["pin"]).astype(np.int8),
         given=np.asarray(table["given"].to_numpy(), np.bool_),
         in_parent=np.asarray(table["in_parent"].to_numpy(), np.bool_),
         label=label,
         time=time,
-        group=node,
+        group=_ints(table["node"]),
     )
-    return Roll(members, labels, _input_keys(con))
+    del table
+    if (np.diff(members.row) < 0).any():
+        order = np.argsort(members.row)
+        for column in fields(members):
+            setattr(members, column.name, getattr(members, column.name)[order])
+    return Roll(members, names, _input_keys(con))
 
 
 def group_members(members: Members, roll: Roll) -> None:
@@ -120,9 +133,9 @@ def group_members(members: Members, roll: Roll) -> None:
     component = connected_components(graph, directed=False)[1][: len(nodes)]
     keys = roll.input_keys[nodes]
     order = np.lexsort((keys[:, 1], keys[:, 0], component))[::-1]
-    named = np.empty(component.max() + 1, np.int64)
+    named = np.empty(component.max() + 1, np.int32)
     named[component[order]] = nodes[order]  # the first of each component is assigned last
-    group_of_node = np.full(len(roll.input_keys), NONE, np.int64)
+    group_of_node = np.full(len(roll.input_keys), NONE, np.int32)
     group_of_node[nodes] = named[component]
     found = group_of_node[members.node]
     members.group = np.where(found == NONE, members.node, found)
@@ -138,7 +151,7 @@ def _input_keys(con: duckdb.DuckDBPyConnection) -> npt.NDArray[np.uint64]:
 
 
 def _ints(column: pa.ChunkedArray) -> Ints:
-    return np.asarray(pc.fill_null(column, NONE).to_numpy(), np.int64)
+    return np.asarray(pc.fill_null(column, NONE).to_numpy(), np.int32)
 
 
 def _codes(column: pa.ChunkedArray) -> tuple[Codes, list[str]]:
