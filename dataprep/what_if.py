@@ -20,6 +20,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from dataprep.budgets.config import BudgetConfig
 from dataprep.budgets.report import BudgetReport
 from dataprep.decide import check_rules
 from dataprep.decided import find_decided
@@ -71,8 +72,8 @@ class WhatIf:
         examples: some of these, with text.
         undetermined: records whose fate cannot be known from what is stored.
         missing: files of which something would have to be computed first.
-        budgets: what the changed run would measure; a run publishes nothing where one is over. None where records are
-            undetermined.
+        budgets: what the changed run would measure; a run publishes nothing where one is over. None where the pipeline
+            has none or records are undetermined.
         notes: what the changed run would say could not be done as asked.
     """
 
@@ -152,7 +153,7 @@ def _what_if(base: LoadedPipeline, changed: LoadedPipeline, store: Store, exampl
 
 def _decide(
     loaded: LoadedPipeline, prepared: Sequence[PreparedFile], store: Store, scratch: Path
-) -> tuple[Gathered, pa.Table, list[str], BudgetReport]:
+) -> tuple[Gathered, pa.Table, list[str], BudgetReport | None]:
     """Gathered table, outcome of each row, notes and budgets of one pipeline; from the cache where it was run."""
     pipeline = loaded.pipeline
     gathered = find_gathered(prepared, pipeline, store)
@@ -165,9 +166,12 @@ def _decide(
         if decided is not None:
             records = parquet_list(decided.record_files)
             table = con.sql(f"select {columns} from read_parquet({records})").to_arrow_table()
-            return gathered, table, list(decided.notes), weigh(question, decided.record_files, gathered.meta)
+            budgets = weigh(question, decided.record_files, gathered.meta)
+            return gathered, table, list(decided.notes), budgets
         decision = question.decide(con)
         table = con.sql(f"select {columns} from outcome").to_arrow_table()
+        if pipeline.budgets == BudgetConfig():  # none: writing down what they are measured on takes a second a million
+            return gathered, table, decision.notes, None
         records_file = scratch / "records.parquet"
         con.sql(read_sql("whatif/records")).write_parquet(str(records_file))
         return gathered, table, decision.notes, weigh(question, [records_file], gathered.meta)
