@@ -17,7 +17,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dataprep.errors import Cancelled, InputError, MachineError
+from dataprep.errors import InputError
 from dataprep.events import Reporter
 from dataprep.fingerprints import fingerprint, keys_fingerprint, measure_fingerprint, prepare_fingerprint
 from dataprep.ingest.bytestream import open_regular
@@ -210,9 +210,7 @@ class FileJob:
             self._check_unchanged()
             self._check_columns(summary)
             agreed = self._publish(made, summary if "prepare" in missing else result.summary)
-        except (Cancelled, MachineError, OSError, MemoryError):
-            raise  # what is complete stays, as after an interrupt or a kill, and the next run goes on with it
-        except Exception:
+        except InputError:  # the file is wrong; after all else that is complete stays, and the next run goes on with it
             made.remove()
             raise
         made.remove()

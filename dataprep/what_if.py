@@ -35,6 +35,7 @@ from dataprep.record import ROLES, Turns
 from dataprep.sources import resolve_sources
 from dataprep.sqlfiles import parquet_list, read_sql
 from dataprep.store.claims import reading_cache
+from dataprep.store.files import machine_errors
 from dataprep.store.inventory import known_digests
 from dataprep.store.layout import Store
 
@@ -99,7 +100,7 @@ class WhatIf:
 def what_if(base: LoadedPipeline, changed: LoadedPipeline, store: Store, *, examples: int) -> WhatIf:
     """Compare a pipeline with a changed one. See `dataprep.whatif`."""
     check_rules(effective_rules(changed.pipeline))
-    with reading_cache(store):
+    with reading_cache(store), machine_errors(Path(tempfile.gettempdir())):
         return _what_if(base, changed, store, examples)
 
 
@@ -116,15 +117,17 @@ def _what_if(base: LoadedPipeline, changed: LoadedPipeline, store: Store, exampl
             hint="run the pipeline once as it is: `dataprep run`",
         )
     with _database() as con, tempfile.TemporaryDirectory(prefix="dataprep-whatif-") as folder:
-        gathered, outcome, _, _ = _decide(base, before.prepared, store, Path(folder))
+        gathered, outcome, _, _ = _decide(base, before.prepared, store, Path(folder), weighed=False)
         con.register("stored_before", outcome)
         con.execute(f"create view rows as select * from read_parquet({parquet_list([gathered.table])})")
         notes: list[str] = []
         budgets: BudgetReport | None = None
         if after.prepared:
-            other, outcome, notes, budgets = _decide(changed, after.prepared, store, Path(folder))
+            other, outcome, notes, budgets = _decide(
+                changed, after.prepared, store, Path(folder), weighed=not after.missing
+            )
             if after.missing:
-                outcome, notes, budgets = _undetermined(outcome), [], None
+                outcome, notes = _undetermined(outcome), []
             con.register("stored_after", _renumbered(con, other, gathered, outcome))
         else:
             con.register("stored_after", outcome.slice(0, 0))
@@ -152,10 +155,11 @@ def _what_if(base: LoadedPipeline, changed: LoadedPipeline, store: Store, exampl
 
 
 def _decide(
-    loaded: LoadedPipeline, prepared: Sequence[PreparedFile], store: Store, scratch: Path
+    loaded: LoadedPipeline, prepared: Sequence[PreparedFile], store: Store, scratch: Path, *, weighed: bool
 ) -> tuple[Gathered, pa.Table, list[str], BudgetReport | None]:
     """Gathered table, outcome of each row, notes and budgets of one pipeline; from the cache where it was run."""
     pipeline = loaded.pipeline
+    weighed = weighed and pipeline.budgets != BudgetConfig()
     gathered = find_gathered(prepared, pipeline, store)
     with _database() as con:
         if not gathered.table.exists():
@@ -166,11 +170,11 @@ def _decide(
         if decided is not None:
             records = parquet_list(decided.record_files)
             table = con.sql(f"select {columns} from read_parquet({records})").to_arrow_table()
-            budgets = weigh(question, decided.record_files, gathered.meta)
+            budgets = weigh(question, decided.record_files, gathered.meta) if weighed else None
             return gathered, table, list(decided.notes), budgets
         decision = question.decide(con)
         table = con.sql(f"select {columns} from outcome").to_arrow_table()
-        if pipeline.budgets == BudgetConfig():  # none: writing down what they are measured on takes a second a million
+        if not weighed:  # writing down what budgets are measured on takes a second a million
             return gathered, table, decision.notes, None
         records_file = scratch / "records.parquet"
         con.sql(read_sql("whatif/records")).write_parquet(str(records_file))

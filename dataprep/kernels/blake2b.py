@@ -22,7 +22,7 @@ from typing import Any, Final, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
-from llvmlite import ir  # type: ignore[import-untyped]
+from llvmlite import ir  # type: ignore[import-untyped]  # llvmlite ships no types
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic

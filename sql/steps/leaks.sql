@@ -1,31 +1,35 @@
 -- Why each leaking record has to go: the held-out record that it shares an input with, else one of its group; test
--- before validation. `affected` (registered): row, node, group_id, side (0 test, 1 validation, 2 train) and `leaks` of
--- all records in groups where some leak. $position: where these rules stand in the order.
+-- before validation, then by id. `affected` (registered): row, node, group_id, side (0 test, 1 validation, 2 train) and
+-- `leaks` of all records in groups where some leak. The first held-out record of each input and group is found before
+-- joining: every leak beside every held-out record of a large group would be their product. $position: where these
+-- rules stand in the order.
 insert into verdicts
-with partners as (
+with held_out as (
     select
-        leak.row,
-        held_out.row as partner,
-        held_out.side,
-        held_out.node = leak.node as same_input
-    from affected as leak
-    join affected as held_out using (group_id)
-    join rows on rows.row = held_out.row
-    where leak.leaks and held_out.side < 2
-    qualify row_number() over (
-        partition by leak.row order by not same_input, held_out.side, rows.record_id
-    ) = 1
+        affected.row,
+        affected.side,
+        affected.node,
+        affected.group_id,
+        row_number() over (partition by affected.group_id, affected.node order by side, rows.record_id) as in_node,
+        row_number() over (partition by affected.group_id order by side, rows.record_id) as in_group
+    from affected
+    join rows using (row)
+    where affected.side < 2
 )
 
 select
-    row,
+    leak.row,
     'splits',
-    if(side = 0, 'leaks_into_test', 'leaks_into_validation'),
+    if(coalesce(same_input.side, same_group.side) = 0, 'leaks_into_test', 'leaks_into_validation'),
     $position,
     'drop',
     null,
     null,
-    partner,
+    coalesce(same_input.row, same_group.row),
     null,
-    if(same_input, 'same input', 'same group')
-from partners;
+    if(same_input.row is null, 'same group', 'same input')
+from affected as leak
+join held_out as same_group on same_group.group_id = leak.group_id and same_group.in_group = 1
+left join held_out as same_input
+    on same_input.group_id = leak.group_id and same_input.node = leak.node and same_input.in_node = 1
+where leak.leaks;
