@@ -8,11 +8,13 @@ evaluated on all records and pairs are found among all.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
 import duckdb
 import numpy as np
+import polars as pl
 import pyarrow as pa
 
 from dataprep.errors import InputError
@@ -23,10 +25,20 @@ from dataprep.record import SPLITS
 from dataprep.rules.compile import CompiledRule, compile_rules, verdicts_sql
 from dataprep.rules.config import RuleConfig
 from dataprep.rules.tree import ColumnKind
-from dataprep.signals import signal_columns
+from dataprep.signals import families, signal_columns
 from dataprep.splits.assign import Division, bridging, leaking
-from dataprep.splits.inherit import inherit
-from dataprep.splits.members import NONE, Flags, Members, group_members, load_members
+from dataprep.splits.inherit import inherit, release
+from dataprep.splits.members import (
+    NONE,
+    Flags,
+    Ints,
+    Keys,
+    Members,
+    Splits,
+    group_members,
+    load_keys,
+    load_members,
+)
 from dataprep.sqlfiles import parquet_list, quote_identifier, read_sql
 from dataprep.store.meta_columns import MetaColumn
 
@@ -58,6 +70,8 @@ _BY_HAND: Final = -4
 _AFTER_RULES: Final = 1_000
 """Positions of the built-in rules: behind any number of rules that a pipeline file can hold."""
 
+STATUSES: Final = ("kept", "held", "dropped")
+
 _DETAILS: Final = {"bridges_splits": "its group is in two splits"}
 
 BUILT_IN: Final = (
@@ -83,6 +97,10 @@ class Decision:
     mode: SplitMode
     meta: list[MetaColumn]
     rules: list[CompiledRule]
+    facts: dict[str, str]
+    """For each rule the relation that it reads, as SQL."""
+    outcome: pl.DataFrame = field(default_factory=pl.DataFrame)
+    """The fate of every record, in order of rows: row, status, split, step, rule, partner, group_id."""
     notes: list[str] = field(default_factory=list)
 
 
@@ -114,7 +132,7 @@ def decide(
     parent: Parent | None = None,
     manual: pa.Table | None = None,
 ) -> Decision:
-    """Run rules, duplicates and splits; leaves the tables `outcome`, `verdicts`, `fate` and `pairs` in `con`.
+    """Run rules, duplicates and splits; leaves the tables `verdicts`, `fate` and `pairs` and `outcome` in `con`.
 
     Args:
         con: a database with the views of `Gathered.attach`.
@@ -128,21 +146,28 @@ def decide(
     """
     compiled = compile_rules(rules, rule_columns(gathered.meta))
     con.execute(read_sql("steps/verdicts"))
-    if manual is not None and manual.num_rows:
+    if manual is not None:
         con.register("by_hand", manual)
         con.execute("insert into manual select row, decision, split, detail from by_hand")
         con.unregister("by_hand")
-    if parent is not None:
-        same_rows = parent.gathered == gathered.fingerprint
-        kept = read_sql("steps/parent_same_rows" if same_rows else "steps/parent_other_rows")
-        inherit(con, con.sql(kept.replace("$records", parquet_list(parent.records))).to_arrow_table())
-    _make_facts(con, gathered.meta, compiled)
-    decision = Decision(mode=split_mode(con, pipeline), meta=gathered.meta, rules=compiled)
-    _apply_rules(con, compiled)
-    _make_core(con, pipeline, decision.mode)
-    _remove_copies(con, pipeline)
-    _split(con, pipeline, decision, sticky=parent is not None)
-    con.execute(read_sql("steps/outcome"))
+    facts = {rule.name: _facts(rule, gathered.meta) for rule in compiled}
+    decision = Decision(mode=split_mode(con, pipeline), meta=gathered.meta, rules=compiled, facts=facts)
+    with con.cursor() as reader, ThreadPoolExecutor(1) as beside:
+        roll = beside.submit(_call_roll, reader, pipeline, decision.mode, gathered, parent)
+        _apply_rules(con, decision)
+    members, labels, input_keys = roll.result()
+    release(members, con.sql("select row, split from manual where decision = 'release'").fetchall())
+    _remove_copies(con, pipeline, members)
+    _hold_unplaced(con, decision.mode, members)
+    group_members(members, input_keys)
+    if parent is not None and (bridges := bridging(members)).any():
+        _hold(con, members, bridges, "bridges_splits", _AFTER_RULES + 2)
+        group_members(members, input_keys)
+    _drop_leaks(con, members)
+    division = Division(members, labels, input_keys, pipeline.splits, decision.mode)
+    decision.notes += division.notes
+    decision.outcome = _outcome(con, gathered.records, members, division.split)
+    con.register("outcome", decision.outcome)
     return decision
 
 
@@ -170,17 +195,28 @@ def split_mode(con: duckdb.DuckDBPyConnection, pipeline: Pipeline) -> SplitMode:
     return "given" if given and given == records else "group"
 
 
-def _make_facts(con: duckdb.DuckDBPyConnection, meta: Sequence[MetaColumn], rules: Sequence[CompiledRule]) -> None:
-    """Make the table `facts` that rules read, with only the columns that they name: a scan costs by column."""
-    wanted = {name for rule in rules for name in rule.columns}
-    columns = ["row", *(quote_identifier(name) for name in (*FIELDS, *signal_columns()) if name in wanted)]
-    columns += [f"{column.sql} as {column.quoted}" for column in meta if column.name in wanted]
-    fields = any(name in FIELDS for name in wanted) or any(column.name in wanted for column in meta)
-    source = "rows join signals using (row)" if fields else "signals"
-    con.execute(f"create table facts as select {', '.join(columns)} from {source}")
+def _facts(rule: CompiledRule, meta: Sequence[MetaColumn]) -> str:
+    """What a rule reads as a relation: only its columns, straight from Parquet, whose statistics spare most of it.
+
+    A table of all columns that rules name takes twice the time, and 8 bytes a record and column.
+    """
+    fields = [quote_identifier(name) for name in FIELDS if name in rule.columns]
+    fields += [f"{column.sql} as {column.quoted}" for column in meta if column.name in rule.columns]
+    read = [
+        (quote_identifier(f"signals_{family.name}"), columns)
+        for family in families()
+        if (columns := [quote_identifier(each.name) for each in family.columns if each.name in rule.columns])
+    ]
+    if not read:
+        return f"(select {', '.join(['row', *fields])} from rows)"
+    (first, columns), *others = read
+    # The files of all families stand side by side: parts are numbered in order, and rows within them.
+    beside = "".join(f" positional join (select {', '.join(names)} from {view})" for view, names in others)
+    joined = f" join (select {', '.join(['row', *fields])} from rows) using (row)" if fields else ""
+    return f"(select * from (select {', '.join(['row', *columns])} from {first}){beside}{joined})"
 
 
-def _apply_rules(con: duckdb.DuckDBPyConnection, rules: Sequence[CompiledRule]) -> None:
+def _apply_rules(con: duckdb.DuckDBPyConnection, decision: Decision) -> None:
     con.execute(read_sql("steps/manual"), {"position": _BY_HAND})
     con.execute(
         "insert into verdicts select row, 'ingest', 'duplicate_id', -2, 'flag', null, null, null, null, "
@@ -188,7 +224,7 @@ def _apply_rules(con: duckdb.DuckDBPyConnection, rules: Sequence[CompiledRule]) 
         "insert into verdicts select row, 'clean', 'cleaner_failed', -1, 'hold', null, null, null, null, "
         "cleaner || ': ' || error from edits where error is not null"
     )
-    statement, parameters = verdicts_sql(rules, "facts")
+    statement, parameters = verdicts_sql(decision.rules, "rows", instead=decision.facts)
     con.execute(
         "insert into verdicts select row, 'rules', rule, rule_index, action, value, threshold, null, null, value_text "
         f"from ({statement})",
@@ -197,104 +233,115 @@ def _apply_rules(con: duckdb.DuckDBPyConnection, rules: Sequence[CompiledRule]) 
     con.execute(read_sql("steps/settle"))
 
 
-def _make_core(con: duckdb.DuckDBPyConnection, pipeline: Pipeline, mode: SplitMode) -> None:
+def _call_roll(
+    con: duckdb.DuckDBPyConnection, pipeline: Pipeline, mode: SplitMode, gathered: Gathered, parent: Parent | None
+) -> tuple[Members, list[str], Keys]:
+    """All records, pinned where the data, the pipeline file or the parent say so, their labels and input keys."""
+    config = pipeline.splits
+    sources = [config.sources.get(name, "") for name in pipeline.source_names]
+    if mode == "source" and "" in sources:
+        absent = pipeline.source_names[sources.index("")]
+        raise InputError(
+            f"splits.sources does not say where source {absent!r} belongs",
+            key="splits.sources",
+            hint=f"add `{absent}: train` (or validation, test)",
+        )
+    members, labels = load_members(con, by=config.by, sources=sources, labels=config.stratify, times=mode == "time")
+    if parent is not None:
+        same_rows = parent.gathered == gathered.fingerprint
+        kept = read_sql("steps/parent_same_rows" if same_rows else "steps/parent_other_rows")
+        inherit(members, con.sql(kept.replace("$records", parquet_list(parent.records))).pl())
+    return members, labels, load_keys(con)
+
+
+def _remove_copies(con: duckdb.DuckDBPyConnection, pipeline: Pipeline, members: Members) -> None:
     names = pipeline.source_names
     preferred = {name: place for place, name in enumerate(pipeline.dedup.prefer)}
-    if mode == "source":
-        absent = [name for name in names if name not in pipeline.splits.sources]
-        if absent:
-            raise InputError(
-                f"splits.sources does not say where source {absent[0]!r} belongs",
-                key="splits.sources",
-                hint=f"add `{absent[0]}: train` (or validation, test)",
-            )
-    con.register(
-        "source_order",
-        pa.table(
-            {
-                "source_index": pa.array(range(len(names)), pa.int32()),
-                "preference": pa.array([preferred.get(name, len(preferred)) for name in names], pa.int32()),
-                "split": pa.array([pipeline.splits.sources.get(name) for name in names], pa.string()),
-            }
-        ),
-    )
-    con.execute(read_sql("steps/core"), {"mode": pipeline.splits.by})
-    con.unregister("source_order")
-
-
-def _remove_copies(con: duckdb.DuckDBPyConnection, pipeline: Pipeline) -> None:
+    order = {"source_index": range(len(names)), "preference": [preferred.get(name, len(preferred)) for name in names]}
+    pinned = {
+        "row": members.row,
+        "side": members.side,
+        "given": members.given,
+        "in_parent": members.in_parent,
+    }
+    con.register("source_order", pl.DataFrame(order))
+    con.register("pinned", pl.DataFrame(pinned))
     con.execute(read_sql("steps/duplicates"))
+    con.unregister("source_order")
+    con.unregister("pinned")
     con.execute(
         read_sql("steps/copies"),
         {"action": pipeline.dedup.action if pipeline.dedup.exact else "none", "position": _AFTER_RULES},
     )
-    con.execute(read_sql("steps/settle"))
+    _settle(con, members)
 
 
-def _split(con: duckdb.DuckDBPyConnection, pipeline: Pipeline, decision: Decision, *, sticky: bool) -> None:
-    roll = load_members(con, labels=pipeline.splits.stratify, times=decision.mode == "time")
-    members = roll.members
-    lacking = {"given": "no_given_split", "time": "no_time"}.get(decision.mode)
-    if lacking:
-        absent = members.pin == NONE
-        if decision.mode == "time":
-            absent &= members.time == NONE
-        members = _hold(con, members, absent, lacking, _AFTER_RULES + 1)
-    group_members(members, roll)
-    if sticky and (bridges := bridging(members)).any():
-        members = _hold(con, members, bridges, "bridges_splits", _AFTER_RULES + 2)
-        group_members(members, roll)
-    members = _drop_leaks(con, members)
-    division = Division(roll, members, pipeline.splits, decision.mode)
-    decision.notes += division.notes
-    splits = pa.DictionaryArray.from_arrays(pa.array(division.split), pa.array(SPLITS))
-    con.register("placed", pa.table({"row": members.row, "split": splits.cast(pa.string()), "group_id": members.group}))
+def _hold_unplaced(con: duckdb.DuckDBPyConnection, mode: SplitMode, members: Members) -> None:
+    """Hold records that lack what they are divided by."""
+    if mode == "given":
+        _hold(con, members, members.pin == NONE, "no_given_split", _AFTER_RULES + 1)
+    elif mode == "time":
+        _hold(con, members, (members.pin == NONE) & (members.time == NONE), "no_time", _AFTER_RULES + 1)
 
 
-def _hold(con: duckdb.DuckDBPyConnection, members: Members, chosen: Flags, rule: str, position: int) -> Members:
-    """Hold some records, unless a person released them; returns those still in."""
+def _hold(con: duckdb.DuckDBPyConnection, members: Members, chosen: Flags, rule: str, position: int) -> None:
+    """Hold some records, unless a person released them."""
     if not chosen.any():
-        return members
-    con.register("chosen", pa.table({"row": members.row[chosen]}))
+        return
+    con.register("chosen", pl.DataFrame({"row": members.row[chosen]}))
     con.execute(
         "insert into verdicts "
         "select row, 'splits', $rule, $position, 'hold', null, null, null, null, $detail from chosen",
         {"rule": rule, "position": position, "detail": _DETAILS.get(rule)},
     )
     con.unregister("chosen")
-    return _still_in(con, members)
+    _settle(con, members)
 
 
-def _drop_leaks(con: duckdb.DuckDBPyConnection, members: Members) -> Members:
+def _drop_leaks(con: duckdb.DuckDBPyConnection, members: Members) -> None:
     leaks = leaking(members)
     if not leaks.any():
-        return members
+        return
     torn = np.zeros(int(members.group.max()) + 1, np.bool_)
     torn[members.group[leaks]] = True
     affected = torn[members.group]
-    side = np.where(members.held_out, len(SPLITS) - 1 - members.pin, 2)[affected]
-    con.register(
-        "affected",
-        pa.table(
-            {
-                "row": members.row[affected],
-                "node": members.node[affected],
-                "group_id": members.group[affected],
-                "side": side.astype(np.int64),
-                "leaks": leaks[affected],
-            }
-        ),
-    )
+    columns = {
+        "row": members.row[affected],
+        "node": members.node[affected],
+        "group_id": members.group[affected],
+        "side": members.side[affected],
+        "leaks": leaks[affected],
+    }
+    con.register("affected", pl.DataFrame(columns))
     con.execute(read_sql("steps/leaks"), {"position": _AFTER_RULES + 3})
     con.unregister("affected")
-    return _still_in(con, members)
+    _settle(con, members)
 
 
-def _still_in(con: duckdb.DuckDBPyConnection, members: Members) -> Members:
-    """Settle the verdicts given while splitting; what went is in no group any more."""
+def _settle(con: duckdb.DuckDBPyConnection, members: Members) -> None:
+    """Let the verdicts so far decide; what went is in no group any more."""
     con.execute(read_sql("steps/settle"))
-    gone = con.sql("select row from fate where step = 'splits'").to_arrow_table()["row"].to_numpy()
-    return members.where(~np.isin(members.row, gone))
+    gone = con.sql("select row::integer as row from fate").pl()["row"].to_numpy()
+    members.take(~np.isin(members.row, gone))
+
+
+def _outcome(con: duckdb.DuckDBPyConnection, records: int, members: Members, split: Splits) -> pl.DataFrame:
+    """The fate of every record, in order of rows; texts are codes of the few names that there are."""
+
+    def spread(rows: Ints, columns: pl.DataFrame) -> pl.DataFrame:
+        """Lines at the places of their rows, nulls elsewhere."""
+        place = np.full(records, NONE, np.int32)
+        place[rows] = np.arange(len(rows))
+        found = pl.Series(place)
+        return columns.select(pl.all().gather(found.set(found == NONE, None)))
+
+    fate = con.sql("select row::integer as row, status, step, rule, partner::integer as partner from fate").pl()
+    names = {name: pl.Enum(fate[name].unique().sort()) for name in ("step", "rule")}
+    gone = spread(fate["row"].to_numpy(), fate.drop("row").cast({"status": pl.Enum(STATUSES), **names}))
+    placed = {"split": pl.Series(split.astype(np.uint8)).cat.to(pl.Enum(SPLITS)), "group_id": members.group}
+    there = spread(members.row, pl.DataFrame(placed))
+    row = pl.Series("row", np.arange(records, dtype=np.int32))
+    return pl.DataFrame([row, gone["status"].fill_null("kept"), *gone.drop("status"), *there])
 
 
 def check_promises(con: duckdb.DuckDBPyConnection, rows: int, rejects: int) -> None:

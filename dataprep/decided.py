@@ -95,9 +95,10 @@ class Question:
             InputError: a rule with a mistake, splits that cannot be made.
         """
         self.gathered.attach(con)
-        by_hand = load_decisions(con, self.decisions)
-        decision = decide(con, self.pipeline, self.rules, self.gathered, parent=self.parent, manual=by_hand.manual)
-        decision.notes[:0] = by_hand.notes
+        by_hand = load_decisions(con, self.decisions) if self.decisions.records else None
+        manual, notes = (by_hand.manual, by_hand.notes) if by_hand else (None, ())
+        decision = decide(con, self.pipeline, self.rules, self.gathered, parent=self.parent, manual=manual)
+        decision.notes[:0] = notes
         return decision
 
 

@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Final
 
 import duckdb
+import polars as pl
 import pyarrow as pa
 
 from dataprep.errors import InputError
 from dataprep.file_job import PreparedFile
 from dataprep.fingerprints import fingerprint
 from dataprep.pipeline.models import Pipeline
-from dataprep.sqlfiles import parquet_list, read_sql
+from dataprep.sqlfiles import parquet_list, quote_identifier, read_sql
 from dataprep.store.claims import claim
 from dataprep.store.files import (
     CommitPoint,
@@ -67,7 +68,7 @@ class Gathered:
     reused: bool
 
     def attach(self, con: duckdb.DuckDBPyConnection) -> None:
-        """Make the views `rows`, `signals` and `edits` in a database."""
+        """Make the views `rows`, `signals`, `signals_<family>` of each family alone, and `edits` in a database."""
         con.execute(f"create view rows as select * from read_parquet({parquet_list([self.table])})")
         # Parts are numbered in order, and rows within them, so the files of all families stand side by side.
         families = [f"read_parquet({parquet_list(files)})" for files in self.signals.values()]
@@ -75,10 +76,13 @@ class Gathered:
             f"create view signals as select * from range({self.records}) as numbers(row) positional join "
             f"{' positional join '.join(families)}"
         )
-        con.register(
-            "edit_parts",
-            pa.table({"file": list(map(str, self.edits)), "base_row": pa.array(self.base_rows, pa.int64())}),
-        )
+        row = f"{self.base_rows}[file_index::bigint + 1] + file_row_number as row"
+        for family, files in self.signals.items():
+            con.execute(
+                f"create view {quote_identifier(f'signals_{family}')} as select {row}, * exclude (file_row_number) "
+                f"from read_parquet({parquet_list(files)}, file_row_number = true)"
+            )
+        con.register("edit_parts", pl.DataFrame({"file": list(map(str, self.edits)), "base_row": self.base_rows}))
         con.execute(f"create view edits as {read_sql('steps/edits').replace('$edit_files', parquet_list(self.edits))}")
 
 

@@ -218,8 +218,8 @@ def _near_misses(con: duckdb.DuckDBPyConnection, decision: Decision) -> dict[str
         near = rule.near_miss_sql(_NEAR_SHARE)
         if near is not None:
             condition, parameters = near
-            found = con.execute(f"select count(*) from facts as t where {condition}", parameters).fetchall()
-            misses[rule.name] = found[0][0]
+            statement = f"select count(*) from {decision.facts[rule.name]} as t where {condition}"
+            misses[rule.name] = con.execute(statement, parameters).fetchall()[0][0]
     return misses
 
 

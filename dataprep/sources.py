@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -19,6 +19,8 @@ _SAMPLE_ROWS: Final = 1_000
 _SAMPLE_BLOCK_BYTES: Final = 1_000_000
 _NO_ROWS: Final = ShapeMapping("text", {"text": "text"})
 """Stands in for the mapping of a source without rows: nothing will ever be read by it."""
+
+Known = Callable[[SourceConfig, Sequence[SourceFile]], ShapeMapping | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +45,13 @@ class ResolvedSource:
         return silent and None not in hints and "train" in hints and len(hints) > 1
 
 
-def resolve_sources(pipeline: Pipeline, base: Path) -> list[ResolvedSource]:
+def resolve_sources(pipeline: Pipeline, base: Path, known: Known | None = None) -> list[ResolvedSource]:
     """Find the files of every source and decide how their rows become records.
+
+    Args:
+        pipeline: the sources.
+        base: the folder that their paths are relative to.
+        known: asked for a source's mapping before its rows are looked at; None where it does not know either.
 
     Raises:
         InputError: a path that names nothing readable, or rows whose shape cannot be told.
@@ -53,17 +60,23 @@ def resolve_sources(pipeline: Pipeline, base: Path) -> list[ResolvedSource]:
     for index, (name, config) in enumerate(zip(pipeline.source_names, pipeline.sources, strict=True)):
         patterns = (config.path,) if isinstance(config.path, str) else config.path
         files, warnings = discover(patterns, base=base, key=f"sources.{name}.path")
-        sample = _sample(files, config, pipeline)
-        rows = [row for some in sample.values() for row in some]
-        shown = files[0].shown if len(files) == 1 else f"{files[0].shown} and {len(files) - 1} more"
-        try:
-            mapping = detect(rows, config, shown=shown) if rows else _NO_ROWS
-        except InputError as found:
-            error = _disagreement(sample, config) or found
-            error.key = f"sources.{name}.{error.key}" if error.key else f"sources.{name}"
-            raise error from None
+        mapping = known(config, files) if known else None
+        if mapping is None:
+            mapping = _detected(files, name, config, pipeline)
         sources.append(ResolvedSource(index, name, config, tuple(files), mapping, tuple(warnings)))
     return sources
+
+
+def _detected(files: Sequence[SourceFile], name: str, config: SourceConfig, pipeline: Pipeline) -> ShapeMapping:
+    sample = _sample(files, config, pipeline)
+    rows = [row for some in sample.values() for row in some]
+    shown = files[0].shown if len(files) == 1 else f"{files[0].shown} and {len(files) - 1} more"
+    try:
+        return detect(rows, config, shown=shown) if rows else _NO_ROWS
+    except InputError as found:
+        error = _disagreement(sample, config) or found
+        error.key = f"sources.{name}.{error.key}" if error.key else f"sources.{name}"
+        raise error from None
 
 
 def _sample(files: Sequence[SourceFile], config: SourceConfig, pipeline: Pipeline) -> dict[str, list[object]]:

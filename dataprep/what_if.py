@@ -9,16 +9,17 @@ unprepared file, and of the others those that no rule of their own takes, since 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 import duckdb
+import numpy as np
+import numpy.typing as npt
 import polars as pl
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from dataprep.budgets.config import BudgetConfig
 from dataprep.budgets.report import BudgetReport
@@ -28,12 +29,12 @@ from dataprep.errors import InputError
 from dataprep.file_job import PreparedFile
 from dataprep.flow import ask, read_stated, weigh
 from dataprep.gather import Gathered, find_gathered, gather
+from dataprep.known_sources import resolve_known_sources
 from dataprep.pipeline.load import LoadedPipeline
 from dataprep.pipeline.resolve import effective_rules
 from dataprep.prepare import look_up
-from dataprep.record import ROLES, Turns
-from dataprep.sources import resolve_sources
-from dataprep.sqlfiles import parquet_list, read_sql
+from dataprep.record import SPLITS
+from dataprep.sqlfiles import read_sql
 from dataprep.store.claims import reading_cache
 from dataprep.store.files import machine_errors
 from dataprep.store.inventory import known_digests
@@ -43,6 +44,7 @@ UNDETERMINED: Final = "undetermined"
 _OWN_STEPS: Final = ("clean", "decisions", "rules")
 """Steps whose verdicts depend on the record alone."""
 _FIELDS: Final = ("source", "label", "group_key")
+_SIDES: Final = tuple(sorted((*SPLITS, "held", "dropped", UNDETERMINED)))
 _LINES: Final = 100
 """Values of a field that are listed at most, those that change most."""
 _CHARACTERS: Final = 200
@@ -107,7 +109,7 @@ def what_if(base: LoadedPipeline, changed: LoadedPipeline, store: Store, *, exam
 def _what_if(base: LoadedPipeline, changed: LoadedPipeline, store: Store, examples: int) -> WhatIf:
     digests = known_digests(store, base.pipeline.name)
     before, after = (
-        look_up(resolve_sources(loaded.pipeline, loaded.base), loaded.pipeline, store, digests)
+        look_up(resolve_known_sources(loaded.pipeline, loaded.base, store, digests), loaded.pipeline, store, digests)
         for loaded in (base, changed)
     )
     if before.missing:
@@ -116,96 +118,198 @@ def _what_if(base: LoadedPipeline, changed: LoadedPipeline, store: Store, exampl
             file=next(iter(before.missing)),
             hint="run the pipeline once as it is: `dataprep run`",
         )
-    with _database() as con, tempfile.TemporaryDirectory(prefix="dataprep-whatif-") as folder:
-        gathered, outcome, _, _ = _decide(base, before.prepared, store, Path(folder), weighed=False)
-        con.register("stored_before", outcome)
-        con.execute(f"create view rows as select * from read_parquet({parquet_list([gathered.table])})")
-        notes: list[str] = []
-        budgets: BudgetReport | None = None
-        if after.prepared:
-            other, outcome, notes, budgets = _decide(
-                changed, after.prepared, store, Path(folder), weighed=not after.missing
-            )
-            if after.missing:
-                outcome, notes = _undetermined(outcome), []
-            con.register("stored_after", _renumbered(con, other, gathered, outcome))
-        else:
-            con.register("stored_after", outcome.slice(0, 0))
-        con.execute(read_sql("whatif/both"))
-        moves = con.sql(read_sql("whatif/moves")).pl()
-        con.execute(f"create table changes as {read_sql('whatif/changes')}")
-        changes = con.sql("select * from changes order by row").pl()
-        fields = {name: _by_field(con, name) for name in _FIELDS}
-        by_rule = con.sql(read_sql("whatif/by_rule")).pl()
-    undetermined = moves.filter(pl.col("after") == UNDETERMINED)["records"].sum()
+    complete = not after.missing
+    with _scratch() as aside, _scratch() as scratch, ThreadPoolExecutor(1) as beside:
+        asked = beside.submit(_decide, base, before.prepared, store, aside, weighed=False)
+        then = _decide(changed, after.prepared, store, scratch, weighed=complete) if after.prepared else None
+        now = asked.result()
+        notes, budgets = (then.notes, then.budgets) if then and complete else ((), None)
+        then = _in_terms_of(now, then, complete=complete)
+        table = now.gathered.table
+        order = pl.read_parquet(table, columns=["row"], glob=False)["row"].to_numpy()
+        changes = _changes(now, then, table, order)
+        kept = pl.Series(now.kept[order])
+        by_source, by_label, by_group_key = (_by_field(changes, table, kept, name) for name in _FIELDS)
     return WhatIf(
         dataset=base.pipeline.name,
-        moves=moves,
-        by_rule=by_rule,
-        by_source=fields["source"],
-        by_label=fields["label"],
-        by_group_key=fields["group_key"],
+        moves=_moves(now, then),
+        by_rule=_by_rule(now, then),
+        by_source=by_source,
+        by_label=by_label,
+        by_group_key=by_group_key,
         changes=changes,
         examples=tuple(_examples(changes, before.prepared, examples)),
-        undetermined=int(undetermined),
+        undetermined=int((then.side == _SIDES.index(UNDETERMINED)).sum()),
         missing=tuple(after.missing),
         budgets=budgets,
         notes=tuple(notes),
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What one pipeline decides.
+
+    Attributes:
+        gathered: the records that it decides about.
+        side: index into _SIDES for each row.
+        taken: row, step and rule of the records that are dropped or held.
+        notes: what could not be done as asked.
+        budgets: how they fare, where that was asked.
+    """
+
+    gathered: Gathered
+    side: npt.NDArray[np.uint8]
+    taken: pl.DataFrame
+    notes: Sequence[str]
+    budgets: BudgetReport | None = None
+
+    @property
+    def kept(self) -> npt.NDArray[np.bool_]:
+        """Whether each record is in a split."""
+        return np.isin(self.side, [_SIDES.index(split) for split in SPLITS])
+
+
 def _decide(
     loaded: LoadedPipeline, prepared: Sequence[PreparedFile], store: Store, scratch: Path, *, weighed: bool
-) -> tuple[Gathered, pa.Table, list[str], BudgetReport | None]:
-    """Gathered table, outcome of each row, notes and budgets of one pipeline; from the cache where it was run."""
+) -> _Answer:
+    """What one pipeline decides; from the cache where it was run."""
     pipeline = loaded.pipeline
     weighed = weighed and pipeline.budgets != BudgetConfig()
     gathered = find_gathered(prepared, pipeline, store)
-    with _database() as con:
+    with duckdb.connect() as con:
         if not gathered.table.exists():
             gathered = gather(con, prepared, pipeline, Store(scratch))
         question = ask(loaded, prepared, gathered, read_stated(loaded)).with_parent(store)
         decided = find_decided(store, question)
-        columns = "row, status, split, step, rule"
         if decided is not None:
-            records = parquet_list(decided.record_files)
-            table = con.sql(f"select {columns} from read_parquet({records})").to_arrow_table()
+            fates = pl.read_parquet(decided.fates, columns=["fate"], glob=False)["fate"]
+            taken = _taken(pl.scan_parquet(decided.record_files, glob=False))
             budgets = weigh(question, decided.record_files, gathered.meta) if weighed else None
-            return gathered, table, list(decided.notes), budgets
+            return _Answer(gathered, _codes(fates), taken, decided.notes, budgets)
         decision = question.decide(con)
-        table = con.sql(f"select {columns} from outcome").to_arrow_table()
+        split, status = (decision.outcome[name].cast(pl.Enum(_SIDES), strict=False) for name in ("split", "status"))
+        side, taken = _codes(split.zip_with(split.is_not_null(), status)), _taken(decision.outcome.lazy())
         if not weighed:  # writing down what budgets are measured on takes a second a million
-            return gathered, table, decision.notes, None
+            return _Answer(gathered, side, taken, decision.notes)
         records_file = scratch / "records.parquet"
         con.sql(read_sql("whatif/records")).write_parquet(str(records_file))
-        return gathered, table, decision.notes, weigh(question, [records_file], gathered.meta)
+        return _Answer(gathered, side, taken, decision.notes, weigh(question, [records_file], gathered.meta))
 
 
-def _undetermined(outcome: pa.Table) -> pa.Table:
-    """The outcome with what depends on records that are not there taken back."""
-    frame = pl.DataFrame(outcome)
-    own = pl.col("step").is_in(_OWN_STEPS)
-    known: pa.Table = frame.with_columns(pl.when(own).then(pl.col("status")).alias("status")).to_arrow()
-    return known
+def _taken(outcome: pl.LazyFrame) -> pl.DataFrame:
+    taken = outcome.filter(pl.col("rule").is_not_null())
+    return taken.select(pl.col("row").cast(pl.Int64), pl.col("step", "rule").cast(pl.String)).collect()
 
 
-def _renumbered(con: duckdb.DuckDBPyConnection, other: Gathered, gathered: Gathered, outcome: pa.Table) -> pa.Table:
-    """An outcome with the row numbers of `gathered`; records that are not in it are left out."""
-    if other.fingerprint == gathered.fingerprint:
-        return outcome
-    con.register("outcome", outcome)
-    table = con.sql(
-        "select mine.row, outcome.* exclude (row) from outcome "
-        f"join read_parquet({parquet_list([other.table])}) as theirs using (row) "
-        "join rows as mine on mine.record_id = theirs.record_id"
-    ).to_arrow_table()
-    con.unregister("outcome")
-    return table
+def _codes(sides: pl.Series) -> npt.NDArray[np.uint8]:
+    codes: npt.NDArray[np.uint8] = sides.cast(pl.Enum(_SIDES)).to_physical().to_numpy()
+    return codes
 
 
-def _by_field(con: duckdb.DuckDBPyConnection, name: str) -> pl.DataFrame:
-    found: pl.DataFrame = con.sql(read_sql("whatif/by_field").replace("{field}", name), params={"limit": _LINES}).pl()
-    return found
+def _in_terms_of(now: _Answer, then: _Answer | None, *, complete: bool) -> _Answer:
+    """What the changed pipeline decides about the records that there are now, as far as that can be known.
+
+    Args:
+        now, then: what both decide; None where no file is prepared as the changed pipeline wants it.
+        complete: whether all files are. Else only what records are alone to blame for is known.
+    """
+    side = np.full_like(now.side, _SIDES.index(UNDETERMINED))
+    if then is None:
+        return replace(now, side=side, taken=now.taken.clear())
+    taken = then.taken
+    if then.gathered.fingerprint == now.gathered.fingerprint:
+        side = then.side
+    else:
+        theirs, mine = (
+            pl.scan_parquet(answer.gathered.table, glob=False).select("record_id", pl.col("row").alias(name))
+            for answer, name in ((then, "row"), (now, "place"))
+        )
+        places = theirs.join(mine, on="record_id").select("row", "place").collect()
+        side[places["place"].to_numpy()] = then.side[places["row"].to_numpy()]
+        taken = taken.join(places, on="row").select("step", "rule", row="place")
+    if not complete:
+        own = taken.filter(pl.col("step").is_in(_OWN_STEPS))["row"].to_numpy()
+        known = np.full_like(side, _SIDES.index(UNDETERMINED))
+        known[own] = side[own]
+        side = known
+    return replace(then, side=side, taken=taken)
+
+
+def _moves(now: _Answer, then: _Answer) -> pl.DataFrame:
+    """Records by where they are and where they would be."""
+    counts = np.bincount(now.side.astype(np.int64) * len(_SIDES) + then.side)
+    pairs = np.flatnonzero(counts)
+    before, after = ([_SIDES[index] for index in indexes.tolist()] for indexes in divmod(pairs, len(_SIDES)))
+    return pl.DataFrame({"before": before, "after": after, "records": counts[pairs]})
+
+
+def _by_rule(now: _Answer, then: _Answer) -> pl.DataFrame:
+    """For each rule that takes records on either side, how many before and after."""
+    known = pl.Series(then.side[then.taken["row"].to_numpy()] != _SIDES.index(UNDETERMINED))
+    before, after = (
+        taken.group_by("step", "rule").agg(pl.len().cast(pl.Int64).alias(name))
+        for name, taken in (("before", now.taken), ("after", then.taken.filter(known)))
+    )
+    return (
+        before.join(after, on=["step", "rule"], how="full", coalesce=True)
+        .with_columns(pl.col("before", "after").fill_null(0))
+        .with_columns(change=pl.col("after") - pl.col("before"))
+        .sort(-pl.col("change").abs(), "step", "rule")
+    )
+
+
+def _changes(now: _Answer, then: _Answer, table: Path, order: npt.NDArray[np.int64]) -> pl.DataFrame:
+    """Records that change sides, in order of rows.
+
+    Args:
+        now, then: what both pipelines decide about the same records.
+        table: the gathered table.
+        order: the row of each of its lines.
+    """
+    moved = pl.Series((now.side != then.side)[order])
+    about = pl.scan_parquet(table, glob=False).select("row", "record_id", *_FIELDS).filter(moved).collect()
+    rows = about["row"].to_numpy()
+    for name, answer in (("before", now), ("after", then)):
+        side = pl.Series(name, answer.side[rows]).cat.to(pl.Enum(_SIDES)).cast(pl.String)
+        verdicts = answer.taken.rename({"step": f"step_{name}", "rule": f"rule_{name}"})
+        about = about.with_columns(side).join(verdicts, on="row", how="left")
+    verdicts_last = [f"{what}_{name}" for name in ("before", "after") for what in ("step", "rule")]
+    return about.sort("row").select("row", "record_id", *_FIELDS, "before", "after", *verdicts_last)
+
+
+def _by_field(changes: pl.DataFrame, table: Path, kept: pl.Series, name: str) -> pl.DataFrame:
+    """Values of a field whose kept records change in number, with how many these are; those that change most first.
+
+    Args:
+        changes: records that change sides.
+        table: the gathered table.
+        kept: for each of its lines whether the record is kept now.
+        name: the field.
+    """
+    change = pl.col("after").is_in(SPLITS).cast(pl.Int64) - pl.col("before").is_in(SPLITS).cast(pl.Int64)
+    moved = (
+        changes.group_by(value=name)
+        .agg(change=change.sum())
+        .filter(pl.col("change") != 0)
+        .sort(-pl.col("change").abs(), "value", nulls_last=False)
+        .head(_LINES)
+    )
+    counted = (
+        pl.scan_parquet(table, glob=False)
+        .select(value=name)
+        .filter(kept)
+        .join(moved.lazy().select("value"), on="value", how="semi", nulls_equal=True)
+        .group_by("value")
+        .agg(kept_before=pl.len().cast(pl.Int64))
+        .collect()
+    )
+    return moved.join(counted, on="value", how="left", nulls_equal=True, maintain_order="left").select(
+        "value",
+        pl.col("kept_before").fill_null(0),
+        kept_after=pl.col("kept_before").fill_null(0) + pl.col("change"),
+        change="change",
+    )
 
 
 def _examples(changes: pl.DataFrame, prepared: Sequence[PreparedFile], limit: int) -> Iterator[Example]:
@@ -229,31 +333,27 @@ def _texts(prepared: Sequence[PreparedFile], rows: Sequence[int]) -> dict[int, s
     base = 0
     for item in prepared:
         for path, size in zip(item.part_files(item.prepare, "records"), item.summary.part_records, strict=True):
-            wanted = [row for row in rows if base <= row < base + size]
+            wanted = [row - base for row in rows if base <= row < base + size]
             if wanted:
-                turns = pq.read_table(path, columns=["turns"])["turns"].combine_chunks()
-                texts |= {row: _beginning(turns, row - base) for row in wanted}
+                turns = pl.read_parquet(path, columns=["turns"], glob=False)["turns"].gather(wanted)
+                texts |= {base + row: _beginning(said) for row, said in zip(wanted, turns.to_list(), strict=True)}
             base += size
     return texts
 
 
-def _beginning(turns: pa.ListArray, row: int) -> str:
-    flat = Turns(turns.slice(row, 1))
+def _beginning(turns: Sequence[Mapping[str, str | None]]) -> str:
     said = [
-        f"{ROLES[role]}: {'(null)' if content is None else ' '.join(content.split())}"
-        for role, content in zip(flat.roles.tolist(), flat.contents.to_pylist(), strict=True)
+        f"{turn['role']}: {'(null)' if turn['content'] is None else ' '.join(turn['content'].split())}"
+        for turn in turns
     ]
     text = " | ".join(said)
     return text if len(text) <= _CHARACTERS else f"{text[: _CHARACTERS - 1]}…"
 
 
 @contextmanager
-def _database() -> Iterator[duckdb.DuckDBPyConnection]:
-    con = duckdb.connect()
-    try:
-        yield con
-    finally:
-        con.close()
+def _scratch() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="dataprep-whatif-") as folder:
+        yield Path(folder)
 
 
 def as_json(found: WhatIf) -> dict[str, Any]:

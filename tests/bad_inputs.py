@@ -6,13 +6,11 @@
 from __future__ import annotations
 
 import gzip
-import io
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterable
-from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,9 +18,9 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 
-from dataprep.cli import _run
 from dataprep.store.layout import Store
 from dataprep.store.query import sql
+from tests.commands import Done, command
 from tests.making import pairs
 
 BIDI = "\u202e"
@@ -52,15 +50,6 @@ def bomb() -> bytes:
 
 
 @dataclass(frozen=True)
-class Done:
-    """What a command gave: exit code, standard output and standard error."""
-
-    code: int
-    out: str
-    err: str
-
-
-@dataclass(frozen=True)
 class Desk:
     """A folder to work in; every command uses its store."""
 
@@ -83,13 +72,8 @@ class Desk:
         return self.write("pipeline.yaml", json.dumps({"name": "bad", "sources": sources, **keys}).encode())
 
     def command(self, *arguments: str | Path) -> Done:
-        """Run a command in this process, with streams of bytes as a shell gives them."""
-        out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8") for _ in range(2))
-        with redirect_stdout(out), redirect_stderr(err):
-            code = _run([*map(str, arguments), "--store", str(self.store)])
-            out.flush()
-            err.flush()
-        return Done(code, out.buffer.getvalue().decode(), err.buffer.getvalue().decode())
+        """Run a command in this process."""
+        return command(*arguments, "--store", self.store)
 
     def shell(self, *arguments: str | Path, **options: Any) -> subprocess.CompletedProcess[bytes]:
         """Run a command in a process of its own."""

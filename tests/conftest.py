@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -11,6 +12,9 @@ from hypothesis import HealthCheck, settings
 # A shared machine may take a second for what takes a millisecond; properties say nothing about time.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
+
+if TYPE_CHECKING:
+    from tests.bad_inputs import Desk
 
 SHARED = Path(os.environ.get("DATAPREP_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
@@ -21,3 +25,11 @@ def shared_data() -> Path:
     if not SHARED.is_dir():
         pytest.skip("real public data is not at hand (set DATAPREP_SHARED_DATA to its folder)")
     return SHARED
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    """A folder to feed bad input to the commands in."""
+    from tests.bad_inputs import Desk
+
+    return Desk(tmp_path)

@@ -45,6 +45,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     "store": FOUNDATION | {"why"},  # why: `Version.why`, at its call only
     # Sources are found, and their shape detected, before anything is prepared.
     "sources": FOUNDATION | {"ingest", "pipeline"},
+    "known_sources": FOUNDATION | {"ingest", "pipeline", "sources", "store"},  # or taken from what the store knows
     # The flow: a part is one block through the rooms of batch steps, prepare fills the cache with them, decide is SQL.
     "fingerprints": FOUNDATION | {"ingest", "clean", "signals"},
     "parts": FOUNDATION | {"ingest", "clean", "signals", "pairs", "store"},  # store.files: where writing can fail
@@ -91,7 +92,7 @@ ALLOWED: dict[str, frozenset[str]] = {
         "store",
     },
     "what_if": FOUNDATION
-    | {"budgets", "decide", "decided", "file_job", "flow", "gather", "pipeline", "prepare", "sources", "store"},
+    | {"budgets", "decide", "decided", "file_job", "flow", "gather", "known_sources", "pipeline", "prepare", "store"},
     "estimates": FOUNDATION | {"file_job", "ingest", "sources"},  # a trial's files, weighed
     # What went is compared with what was allowed; what people say to it, and to held records, goes into a file.
     "budgets": FOUNDATION | {"pipeline", "store"},  # pipeline.quoting: names of slices and rules in messages

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,6 +23,7 @@ from dataprep.record import TURNS_TYPE, Turns
 from dataprep.sqlfiles import read_sql
 from dataprep.store.connect import connect
 from dataprep.store.layout import Store
+from tests.commands import command
 from tests.making import pair, pairs, run_yaml, write_jsonl
 from tests.store.builder import Row, write_version
 
@@ -36,17 +35,40 @@ def rows(*numbers: int, **meta: Any) -> list[dict[str, Any]]:
     return [pair(f"Question number {n}?", ANSWER.format(n) + f" Once more: {n * 7919}.", **meta) for n in numbers]
 
 
-@pytest.fixture
-def publish(tmp_path: Path) -> Publish:
-    """Publishes rows as the next version of a dataset and returns its name."""
+def publisher(folder: Path) -> Publish:
+    """Publishes rows as the next version of a dataset and returns its name; without rows, those that are there."""
 
     def make(content: list[dict[str, Any]] | None, more: str = "", *, source: str = "", name: str = "tiny") -> str:
         if content is not None:
-            write_jsonl(tmp_path / "a.jsonl", content)
-        result = run_yaml(tmp_path, f"name: {name}\nsources: [{{path: a.jsonl, name: s{source}}}]\n{more}")
+            write_jsonl(folder / "a.jsonl", content)
+        result = run_yaml(folder, f"name: {name}\nsources: [{{path: a.jsonl, name: s{source}}}]\n{more}")
         return f"{name}@{result.number}"
 
     return make
+
+
+@pytest.fixture
+def publish(tmp_path: Path) -> Publish:
+    return publisher(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def shrunk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of `tiny@1` and `tiny@2`, which lacks the last of three rows."""
+    folder = tmp_path_factory.mktemp("shrunk")
+    for content in (rows(1, 2, 3), rows(1, 2)):
+        publisher(folder)(content)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def ruled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of `tiny@1`, of `tiny@2` with another threshold and of `tiny@3` with a new rule."""
+    folder = tmp_path_factory.mktemp("ruled")
+    publisher(folder)([*rows(1, 2), pair("Short question here?", "Yes.")])
+    for rule in ("too_short: {threshold: 10}", "no_yes: {signal: answer_words, op: '<', threshold: 2}"):
+        publisher(folder)(None, f"rules: {{{rule}}}")
+    return folder
 
 
 def compared(folder: Path, a: str, b: str) -> Diff:
@@ -57,9 +79,8 @@ def found(difference: Diff) -> list[tuple[Any, ...]]:
     return difference.summary.select("kind", "cause", "rule", "records").rows()
 
 
-def test_a_version_does_not_differ_from_itself(publish: Publish, tmp_path: Path) -> None:
-    name = publish(rows(1, 2, 3))
-    difference = compared(tmp_path, name, name)
+def test_a_version_does_not_differ_from_itself(shrunk: Path) -> None:
+    difference = compared(shrunk, "tiny@1", "tiny@1")
     assert found(difference) == []
     assert difference.counts["unchanged"] == difference.counts["records_a"] == 3
     assert difference.keys.height == difference.files.height == 0
@@ -73,26 +94,22 @@ def test_rows_that_come_and_go_in_the_sources_are_named_as_such(publish: Publish
     assert difference.records["detail"].unique().to_list() == ["not in the sources of the other version"]
 
 
-def test_a_rule_is_named_with_its_value_and_both_thresholds(publish: Publish, tmp_path: Path) -> None:
-    a = publish([*rows(1, 2), pair("Short question here?", "Yes.")])
-    b = publish(None, "rules: {too_short: {threshold: 10}}")
-    difference = compared(tmp_path, a, b)
+def test_a_rule_is_named_with_its_value_and_both_thresholds(ruled: Path) -> None:
+    difference = compared(ruled, "tiny@1", "tiny@2")
     (row,) = difference.records.to_dicts()
     assert (row["kind"], row["cause"], row["rule"]) == ("removed", "rule", "too_short")
     assert (row["value"], row["threshold_a"], row["threshold_b"]) == (4, 1, 10)
     assert row["detail"] == "the rule changed: threshold"
     assert difference.keys.rows() == [("rules.too_short.threshold", "1", "10")]
-    (back,) = compared(tmp_path, b, a).records.to_dicts()
+    (back,) = compared(ruled, "tiny@2", "tiny@1").records.to_dicts()
     assert (back["kind"], back["cause"], back["value"], back["threshold_a"]) == ("added", "rule", 4, 10)
 
 
-def test_a_new_rule_is_said_to_be_new(publish: Publish, tmp_path: Path) -> None:
-    a = publish([*rows(1, 2), pair("Short question here?", "Yes.")])
-    b = publish(None, "rules: {no_yes: {signal: answer_words, op: '<', threshold: 2}}")
-    (row,) = compared(tmp_path, a, b).records.to_dicts()
+def test_a_new_rule_is_said_to_be_new(ruled: Path) -> None:
+    (row,) = compared(ruled, "tiny@1", "tiny@3").records.to_dicts()
     assert (row["rule"], row["detail"]) == ("no_yes", "the rule is new")
     assert (row["threshold_a"], row["threshold_b"]) == (None, 2)
-    (back,) = compared(tmp_path, b, a).records.to_dicts()
+    (back,) = compared(ruled, "tiny@3", "tiny@1").records.to_dicts()
     assert (back["kind"], back["detail"]) == ("added", "the rule is gone")
 
 
@@ -191,9 +208,10 @@ def test_rows_read_otherwise_are_the_pipelines_doing(publish: Publish, tmp_path:
 def test_a_row_that_is_rejected_now_names_the_reason(publish: Publish, tmp_path: Path) -> None:
     a = publish([*rows(1, 2), pair("Long?", " ".join(f"word{n}" for n in range(500)))])
     b = publish(None, "limits: {max_record_bytes: 2000, rejects: {rows: 5}}", name="other")
-    (row,) = compared(tmp_path, a, b).records.to_dicts()
+    difference = compared(tmp_path, a, b)
+    (row,) = difference.records.to_dicts()
     assert (row["kind"], row["cause"], row["detail"]) == ("removed", "pipeline", "the other version rejects this row")
-    assert "limits.max_record_bytes" in compared(tmp_path, a, b).keys["key"].to_list()
+    assert "limits.max_record_bytes" in difference.keys["key"].to_list()
 
 
 def test_a_person_who_dropped_a_record_is_the_cause(publish: Publish, tmp_path: Path) -> None:
@@ -310,15 +328,13 @@ def test_hostile_text_stays_text(tmp_path: Path) -> None:
     assert "\x1b" not in "".join(render(difference, 80, 3))
 
 
-def test_a_version_that_is_not_there_is_said(publish: Publish, tmp_path: Path) -> None:
-    publish(rows(1))
+def test_a_version_that_is_not_there_is_said(shrunk: Path) -> None:
     with pytest.raises(InputError, match="no version '7'"):
-        compared(tmp_path, "tiny@1", "tiny@7")
+        compared(shrunk, "tiny@1", "tiny@7")
 
 
-def test_the_words_say_how_the_records_add_up(publish: Publish, tmp_path: Path) -> None:
-    a, b = publish(rows(1, 2, 3)), publish(rows(1, 2))
-    lines = render(compared(tmp_path, a, b), 100, 1)
+def test_the_words_say_how_the_records_add_up(shrunk: Path) -> None:
+    lines = render(compared(shrunk, "tiny@1", "tiny@2"), 100, 1)
     assert lines[1] == "  3 records + 0 added - 1 removed = 2 records"
     assert any(line.startswith("removed by source: ") for line in lines)
 
@@ -326,14 +342,7 @@ def test_the_words_say_how_the_records_add_up(publish: Publish, tmp_path: Path) 
 def test_the_command_prints_rows_and_json(publish: Publish, tmp_path: Path) -> None:
     a, b = publish(rows(1, 2, 3)), publish(rows(1, 2))
 
-    def command(*options: str) -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", "dataprep", "diff", a, b, "--store", str(tmp_path / "store"), *options],
-            capture_output=True,
-            check=True,
-        )
-        return done.stdout.decode()
-
-    assert command("--format", "csv").splitlines()[1].startswith("removed,source,,s,")
-    told = json.loads(command("--json", "-n", "1"))
+    arguments = ("diff", a, b, "--store", tmp_path / "store")
+    assert command(*arguments, "--format", "csv").out.splitlines()[1].startswith("removed,source,,s,")
+    told = json.loads(command(*arguments, "--json", "-n", "1").out)
     assert told["counts"]["removed"] == len(told["records"]) == len(told["examples"]) == 1

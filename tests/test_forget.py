@@ -28,6 +28,7 @@ from dataprep.store.tombstones import PENDING
 from dataprep.store.verify import verify
 from dataprep.why import RejectedRow, Story, why
 from dataprep.why_text import render
+from tests.commands import command
 from tests.making import pair, pairs, write_jsonl
 from tests.store.builder import Row, write_stopped_run, write_version
 
@@ -153,6 +154,16 @@ def test_versions_keep_their_ids_and_verify(erased: Erased) -> None:
         checked = verify(erased.store, name)
         assert checked.ok, checked.problems
         assert checked.forgotten == 1
+
+
+@pytest.mark.parametrize("number", [1, 2])  # where it was kept, and where a rule had dropped it
+def test_what_is_left_still_follows_from_its_own_text(erased: Erased, number: int) -> None:
+    done = command("verify", f"support@{number}", "--recompute", "100%", "--json", "--store", erased.store.root)
+    assert done.code == 0, done
+    told = json.loads(done.stdout)
+    assert told["ok"]
+    assert told["recomputed"]["problems"] == []
+    assert told["recomputed"]["records"] == 40
 
 
 def test_readers_lack_the_record_and_have_all_others_as_they_were(erased: Erased) -> None:
@@ -423,7 +434,7 @@ def test_a_killed_forget_is_finished_by_the_same_command(small: Path, tmp_path: 
     """Readers never fail, and the second time it ends as it should."""
     shutil.copytree(small, tmp_path / "whole", symlinks=True)
     total = changes(tmp_path / "whole")
-    for at in range(5, total, total // 8):
+    for at in range(5, total, total // 5):
         cut_off(small, tmp_path / "killed", at)
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import subprocess
-import sys
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -21,6 +19,7 @@ from dataprep.errors import DataprepError, InputError
 from dataprep.flow import RunResult
 from dataprep.lineage import ParentRun, lineage_events, openlineage_run_id
 from dataprep.store.layout import Store
+from tests.commands import command
 from tests.making import pair, pairs, write_jsonl
 from tests.store.builder import Row, write_run, write_version
 
@@ -203,15 +202,14 @@ def test_two_runs_never_share_an_identity(runs: list[str]) -> None:
 def test_the_command_writes_one_event_a_line_and_never_over_a_file(result: RunResult, tmp_path: Path) -> None:
     parent = f"prod/nightly/{UUID(int=7)}"
     out = tmp_path / "events.ndjson"
-    arguments = ("lineage", result.run_id, "--store", str(store_of(result).root), "--namespace", "prod")
-    command = [sys.executable, "-m", "dataprep", *arguments, "--parent", parent]
-    printed = subprocess.run(command, capture_output=True, check=True).stdout
-    subprocess.run([*command, "-o", str(out)], check=True)
+    options = ("--store", store_of(result).root, "--namespace", "prod", "--parent", parent)
+    printed = command("lineage", result.run_id, *options).stdout
+    assert command("lineage", result.run_id, *options, "-o", out).code == 0
     assert out.read_bytes() == printed
     events = [orjson.loads(line) for line in printed.splitlines()]
     for event in events:
         check_specification(event)
         assert event["job"]["namespace"] == "prod"
         assert event["run"]["facets"]["parent"]["job"] == {"namespace": "prod", "name": "nightly"}
-    refused = subprocess.run([*command, "-o", str(out)], capture_output=True, check=False)
-    assert (refused.returncode, out.read_bytes()) == (2, printed)
+    refused = command("lineage", result.run_id, *options, "-o", out)
+    assert (refused.code, out.read_bytes()) == (2, printed)

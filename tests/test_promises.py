@@ -119,48 +119,56 @@ def messy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def messy_text(messy: Path) -> str:
+    """A pipeline file for these files."""
+    return f"name: messy\nsources: [{{name: s, path: '{messy}/*.jsonl'}}]\n"
+
+
+@pytest.fixture(scope="module")
+def first(messy_text: str, tmp_path_factory: pytest.TempPathFactory) -> dataprep.flow.RunResult:
+    """Their first version, which every other way of making it must give."""
+    return run_yaml(tmp_path_factory.mktemp("first"), messy_text)
+
+
 @pytest.mark.parametrize(("workers", "block_bytes"), [(1, 8_000_000), (2, 700), (4, 2_000), (2, 50_000)])
-def test_workers_and_block_sizes_do_not_change_the_version(messy, tmp_path, workers, block_bytes):
-    text = f"name: messy\nsources: [{{name: s, path: '{messy}/*.jsonl'}}]\n"
-    first = run_yaml(tmp_path, text, store="first")
-    other = run_yaml(tmp_path, text, store="other", workers=workers, block_bytes=block_bytes)
+def test_workers_and_block_sizes_do_not_change_the_version(first, messy_text, tmp_path, workers, block_bytes):
+    other = run_yaml(tmp_path, messy_text, workers=workers, block_bytes=block_bytes)
     assert other.version_id == first.version_id
 
 
-def test_renamed_reordered_and_recut_files_give_the_same_version(messy, tmp_path):
-    first = run_yaml(tmp_path, f"name: messy\nsources: [{{name: s, path: '{messy}/*.jsonl'}}]\n", store="first")
+def test_renamed_reordered_and_recut_files_give_the_same_version(first, messy, tmp_path):
     lines = [line for file in sorted(messy.glob("*.jsonl")) for line in file.read_bytes().splitlines(keepends=True)]
     random.Random(2).shuffle(lines)
     other = tmp_path / "elsewhere"
     other.mkdir()
     (other / "z.jsonl").write_bytes(b"".join(lines[:50]))
     (other / "a.jsonl").write_bytes(b"".join(lines[50:]))
-    second = run_yaml(tmp_path, f"name: messy\nsources: [{{name: s, path: '{other}'}}]\n", store="second")
+    second = run_yaml(tmp_path, f"name: messy\nsources: [{{name: s, path: '{other}'}}]\n")
     assert second.version_id == first.version_id
 
 
-def test_the_hash_seed_of_the_process_does_not_change_the_version(messy, tmp_path):
+def test_the_hash_seed_of_the_process_does_not_change_the_version(first, messy_text, tmp_path):
     path = tmp_path / "pipeline.yaml"
-    path.write_text(f"name: messy\nsources: [{{name: s, path: '{messy}/*.jsonl'}}]\n")
-    program = "import sys, dataprep; print(dataprep.run(sys.argv[1], store=sys.argv[2]).version_id)"
-    ids = {
-        subprocess.run(
-            [sys.executable, "-c", program, path, tmp_path / seed],
-            env=os.environ | {"PYTHONHASHSEED": seed},
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        for seed in ("1", "2")
-    }
-    assert len(ids) == 1
+    path.write_text(messy_text)
+    program = "import sys, dataprep; print(dataprep.run(sys.argv[1], store=sys.argv[2]).version_id, hash('seed'))"
+    seed = "1" if os.environ.get("PYTHONHASHSEED") != "1" else "2"
+    done = subprocess.run(
+        [sys.executable, "-c", program, path, tmp_path / "store"],
+        env=os.environ | {"PYTHONHASHSEED": seed},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    version_id, hashed = done.stdout.split()
+    assert int(hashed) != hash("seed")
+    assert version_id == first.version_id
 
 
-def test_an_unchanged_run_gives_the_existing_version_and_a_changed_rule_a_new_number(messy, tmp_path):
-    text = f"name: messy\nsources: [{{name: s, path: '{messy}/*.jsonl'}}]\n"
-    first = run_yaml(tmp_path, text)
-    again = run_yaml(tmp_path, text)
-    changed = run_yaml(tmp_path, text, overrides=["rules.too_short.threshold=8"])
+def test_an_unchanged_run_gives_the_existing_version_and_a_changed_rule_a_new_number(first, messy_text, tmp_path):
+    shutil.copytree(first.path.parent.parent, tmp_path / "store", symlinks=True)
+    again = run_yaml(tmp_path, messy_text)
+    changed = run_yaml(tmp_path, messy_text, overrides=["rules.too_short.threshold=8"])
     assert (first.number, first.unchanged) == (1, False)
     assert (again.number, again.unchanged, again.version_id) == (1, True, first.version_id)
     assert (changed.number, changed.unchanged) == (2, False)
@@ -182,18 +190,16 @@ def test_no_train_record_shares_its_input_with_a_held_out_one(messy, tmp_path):
     assert not inputs["validation"] & inputs["test"]
 
 
-def test_exact_duplicates_are_those_that_brute_force_finds(messy, tmp_path):
-    result = run_yaml(tmp_path, f"name: messy\nsources: [{{path: '{messy}/*.jsonl'}}]\n")
-    text = pl.concat([split(result, name).select("prompt", "completion") for name in result.counts["splits"]])
+def test_exact_duplicates_are_those_that_brute_force_finds(first):
+    text = pl.concat([split(first, name).select("prompt", "completion") for name in first.counts["splits"]])
     kept = [(normal(prompt), normal(completion)) for prompt, completion in text.iter_rows()]
     assert len(kept) == len(set(kept))
     wanted = {(normal(row["prompt"]), normal(row["completion"])) for row in pairs(300)}
     assert set(kept) == wanted | {("what is the number after 3, please?", "four.")}
 
 
-def test_a_dropped_copy_names_the_copy_that_stays(messy, tmp_path):
-    result = run_yaml(tmp_path, f"name: messy\nsources: [{{path: '{messy}/*.jsonl'}}]\n")
-    records = table(result, "records")
+def test_a_dropped_copy_names_the_copy_that_stays(first):
+    records = table(first, "records")
     copies = records.filter(pl.col("rule") == "exact_duplicate")
     assert copies.height == 100
     kept = set(records.filter(pl.col("status") == "kept")["record_id"])
@@ -262,9 +268,8 @@ def test_a_mistake_in_a_rule_is_found_before_anything_is_read(tmp_path):
     assert "prepare" not in steps
 
 
-def test_readers_of_the_catalog_never_see_an_error_while_runs_publish(messy, tmp_path):
-    text = f"name: messy\nsources: [{{name: s, path: '{messy}/*.jsonl'}}]\n"
-    run_yaml(tmp_path, text)
+def test_readers_of_the_catalog_never_see_an_error_while_runs_publish(messy_text, tmp_path):
+    run_yaml(tmp_path, messy_text)
     seen, errors, done = [], [], threading.Event()
 
     def read():
@@ -277,8 +282,8 @@ def test_readers_of_the_catalog_never_see_an_error_while_runs_publish(messy, tmp
 
     reader = threading.Thread(target=read)
     reader.start()
-    for threshold in (5, 6, 7, 8, 9):
-        run_yaml(tmp_path, text, overrides=[f"rules.too_short.threshold={threshold}"])
+    for threshold in (6, 7, 8, 9):
+        run_yaml(tmp_path, messy_text, overrides=[f"rules.too_short.threshold={threshold}"])
     done.set()
     reader.join()
     assert errors == []

@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ from dataprep.errors import InputError
 from dataprep.flow import RunResult
 from dataprep.recompute import Recomputation, describe, parse_share, recompute
 from dataprep.store.layout import Store
+from tests.commands import Done, command
 from tests.making import pair, pairs, run_yaml, write_jsonl
 
 PIPELINE = """
@@ -106,9 +105,10 @@ def test_a_sample_is_drawn_by_seed_and_grows_with_the_share(published: RunResult
     def sample(share: float, seed: int = 0) -> set[str | None]:
         return {problem.record_id for problem in recompute(store, "tiny@1", share, seed=seed).problems}
 
-    assert [len(sample(share)) for share in (0.0001, 0.1, 1)] == [1, 4, len(ROWS)]
-    assert sample(0.1) == sample(0.1) < sample(0.5)
-    assert sample(0.1) != sample(0.1, seed=1)
+    least, tenth, half, whole = (sample(share) for share in (0.0001, 0.1, 0.5, 1))
+    assert (len(least), len(tenth), len(whole)) == (1, 4, len(ROWS))
+    assert tenth < half
+    assert tenth == sample(0.1) != sample(0.1, seed=1)
 
 
 def test_a_changed_signal_is_named_with_both_values(published: RunResult, store: Store) -> None:
@@ -207,22 +207,20 @@ def test_a_share_that_is_none_is_refused(text: str) -> None:
 
 def test_what_is_not_as_published_is_not_computed_from(published: RunResult, store: Store) -> None:
     next(store.version(published.version_id).glob("signals/*.parquet")).unlink()
-    command = [sys.executable, "-m", "dataprep", "verify", "tiny@1", "--store", str(store.root), "--recompute", "1%"]
-    done = subprocess.run(command, capture_output=True, check=False)
-    assert done.returncode == 1
-    assert "not computed anew" in done.stdout.decode()
+    done = command("verify", "tiny@1", "--store", store.root, "--recompute", "1%")
+    assert done.code == 1
+    assert "not computed anew" in done.out
 
 
 def test_the_command_exits_1_and_names_record_and_signal(published: RunResult, store: Store) -> None:
-    def verify(*options: str) -> subprocess.CompletedProcess[bytes]:
-        command = [sys.executable, "-m", "dataprep", "verify", "tiny@1", "--store", str(store.root), *options]
-        return subprocess.run(command, capture_output=True, check=False)
+    def verify(*options: str) -> Done:
+        return command("verify", "tiny@1", "--store", store.root, *options)
 
     chosen = record(published, status="kept")
     tamper(store, published.version_id, "signals", where(chosen, "n_words", 3))
     told = verify("--recompute", "100%")
-    assert told.returncode == 1
-    assert f"record {chosen}: signal n_words, stored 3, recomputed 1" in told.stdout.decode()
+    assert told.code == 1
+    assert f"record {chosen}: signal n_words, stored 3, recomputed 1" in told.out
     answer = json.loads(verify("--recompute", "1", "--json").stdout)
     assert answer["problems"] == []
     assert not answer["ok"]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import random
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import polars as pl
@@ -144,6 +146,18 @@ def test_a_copy_comes_back_when_the_record_that_stood_in_for_it_goes(tmp_path: P
         found = dataprep.whatif(data, store=tmp_path / "store", overrides=[change])
         assert sum(found.kept("after").values()) == 1, gone
         assert found.by_rule.filter(pl.col("rule") == "exact_duplicate")["after"].sum() == 0
+
+
+def test_what_is_stored_is_asked_without_the_compiler(ran: Path) -> None:
+    """numba, and pandas behind pyarrow's back, take longer to load than a million records to decide about."""
+    program = (
+        "import sys, dataprep\n"
+        "found = dataprep.whatif(sys.argv[1], store=sys.argv[2], overrides=['rules.short_answer.threshold=6'])\n"
+        "heavy = {'numba', 'pandas', 'scipy', 'ftfy', 'pyarrow.dataset'} & set(sys.modules)\n"
+        "print(found.changes.height > 0, sorted(heavy))"
+    )
+    command = [sys.executable, "-c", program, str(ran / "pipeline.yaml"), str(ran / "store")]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() == "True []"
 
 
 def test_budgets_are_those_of_the_changed_run(ran: Path) -> None:

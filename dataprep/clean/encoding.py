@@ -15,28 +15,16 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterator
-from typing import ClassVar, Final
-
-from ftfy import TextFixerConfig, fix_text_segment
+from functools import cache
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from dataprep.clean.code_spans import code_spans, outside
 from dataprep.clean.config import CleanConfig
 from dataprep.clean.edits import Edit
 from dataprep.kernels.textflags import MOJIBAKE
 
-REPAIR_ONLY: Final = TextFixerConfig(
-    unescape_html=False,
-    remove_terminal_escapes=False,
-    fix_latin_ligatures=False,
-    fix_character_width=False,
-    uncurl_quotes=False,
-    fix_line_breaks=False,
-    remove_control_chars=False,
-    normalization=None,
-    explain=False,
-)
-"""ftfy's options: the encoding and nothing else. (`fix_surrogates` stays on; it guards against a repair whose result
-could not be stored as UTF-8.)"""
+if TYPE_CHECKING:
+    from ftfy import TextFixerConfig
 
 _MAX_SEGMENT: Final = 20_000
 """Code points that ftfy gets at once. A longer line is cut, at a space where there is one, to bound its work."""
@@ -76,6 +64,27 @@ class Encoding:
         return edits
 
 
+@cache
+def repair_only() -> TextFixerConfig:
+    """ftfy's options: the encoding and nothing else. ftfy is loaded with the first text that needs it: it takes 0.05 s.
+
+    `fix_surrogates` stays on; it guards against a repair whose result could not be stored as UTF-8.
+    """
+    from ftfy import TextFixerConfig
+
+    return TextFixerConfig(
+        unescape_html=False,
+        remove_terminal_escapes=False,
+        fix_latin_ligatures=False,
+        fix_character_width=False,
+        uncurl_quotes=False,
+        fix_line_breaks=False,
+        remove_control_chars=False,
+        normalization=None,
+        explain=False,
+    )
+
+
 def _repairs(text: str, start: int, end: int) -> Iterator[Edit]:
     """Edits of one segment. ftfy sees what is not ASCII, with its surroundings.
 
@@ -93,8 +102,10 @@ def _repairs(text: str, start: int, end: int) -> Iterator[Edit]:
         joints.append(length)
         pieces.append(piece)
         length += len(piece) + len(_JOINT)
+    from ftfy import fix_text_segment
+
     damaged = _JOINT.join(pieces)
-    repaired = fix_text_segment(damaged, REPAIR_ONLY)
+    repaired = fix_text_segment(damaged, repair_only())
     if repaired != damaged:
         for edit in _difference(damaged, repaired):
             piece_index = bisect_right(joints, edit.start) - 1

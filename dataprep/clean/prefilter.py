@@ -16,7 +16,6 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from ftfy.badness import MOJIBAKE_CATEGORIES
 
 from dataprep.clean.base import UNICODE_SPACE, Cleaner
 from dataprep.clean.control_characters import KEPT_IN_CONTEXT, NEVER_KEPT
@@ -37,8 +36,8 @@ _LETTERS: Final = ("upper_common", "lower_common", "upper_accented", "lower_acce
 _ONLY_AFTER_LEADERS: Final = ("common",)
 """Dashes, apostrophe, ellipsis, no-break space: mojibake only after a leader, and too frequent to be more."""
 _LEADERS: Final = "ŒœØÙÂÃÎÐ√"
-_AFTER_LETTER: Final = "Ђ" + MOJIBAKE_CATEGORIES["upper_accented"]
-"""As in вЂ, the start of Windows-1251 mojibake of punctuation, and as in àÉ, a capital in a word."""
+_AFTER_LETTER: Final = "Ђ"
+"""As in вЂ, the start of Windows-1251 mojibake of punctuation; beside accented capitals, as in àÉ inside a word."""
 
 
 def flags(turns: Turns, indices: npt.NDArray[np.int64], markers: Sequence[str]) -> npt.NDArray[np.uint8]:
@@ -69,6 +68,8 @@ def wanted(cleaners: Iterable[Cleaner]) -> int:
 @cache
 def classes() -> npt.NDArray[np.uint8]:
     """Class bits of every code point of the basic plane, shape (65536,)."""
+    from ftfy.badness import MOJIBAKE_CATEGORIES  # takes 0.05 s, which only those who clean should wait for
+
     damaged = "°" + "".join(
         ranges for name, ranges in MOJIBAKE_CATEGORIES.items() if name not in (*_LETTERS, *_ONLY_AFTER_LEADERS, "c1")
     )
@@ -79,7 +80,7 @@ def classes() -> npt.NDArray[np.uint8]:
         (DAMAGED, damaged),
         (LETTER, letters),
         (LEADER, _LEADERS),
-        (AFTER_LETTER, _AFTER_LETTER),
+        (AFTER_LETTER, _AFTER_LETTER + MOJIBAKE_CATEGORIES["upper_accented"]),
         (HIDDEN, NEVER_KEPT + KEPT_IN_CONTEXT),
         (SPACE, UNICODE_SPACE),
     ):

@@ -10,23 +10,26 @@ Machine code goes to the first of these that can be written, below a folder name
 (else `~/.cache/...`); a folder of the same user, closed to others, in the system's temporary directory. numba loads
 cached code with pickle: a folder that others may write would let them run code as this user, and is not used.
 
-Importing this package imports no numba (0.5 s); a kernel's module does.
+Importing a kernel imports no numba (0.3 s, and as much again for its first call): many commands only ask what is
+stored, and it is the first call that compiles. A kernel's own callees, and the few instructions that are written for
+LLVM (`instruction`), are compiled with it.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 import stat
 import tempfile
 from collections.abc import Callable, Iterator
-from functools import cache
-from hashlib import blake2b
+from functools import cache, update_wrapper
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar, cast
+from threading import RLock
+from typing import Any, Final, ParamSpec, TypeVar, cast
 
-__all__ = ["cache_folder", "first_compile_pending", "kernel"]
+__all__ = ["cache_folder", "first_compile_pending", "instruction", "kernel"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -44,17 +47,63 @@ def kernel(function: Callable[P, R]) -> Callable[P, R]:
     >>> scan(np.frombuffer(b"two words", np.uint8), np.array([0, 9], np.int32), CLASSES).token_chars.tolist()
     [3, 5]
     """
+    return cast("Callable[P, R]", _Later(function, _compile))
+
+
+def instruction(generator: Callable[..., Any]) -> Any:
+    """A function for kernels that is written in LLVM's instructions: numba's `intrinsic`, made when it is needed.
+
+    Args:
+        generator: gets numba's typing context and the types of the arguments; returns a signature and a function that
+            writes the instructions. It imports numba's types itself.
+    """
+    return _Later(generator, _generate)
+
+
+class _Later:
+    """A function that is compiled when it is first called, or when one that calls it is compiled."""
+
+    def __init__(self, function: Callable[..., Any], make: Callable[[Callable[..., Any]], Any]) -> None:
+        update_wrapper(self, function)
+        self._function = function
+        self._make = make
+        self._made: Any = None
+
+    def __call__(self, *arguments: Any) -> Any:
+        return (self._made or self.made())(*arguments)
+
+    def made(self) -> Any:
+        with _COMPILING:
+            if self._made is None:
+                self._made = self._make(self._function)
+        return self._made
+
+
+_COMPILING: Final = RLock()
+"""numba's settings are the process's own, and threads may call kernels for the first time together."""
+
+
+def _compile(function: Callable[..., Any]) -> Any:
     import numba
     from numba.core import config
 
+    space = function.__globals__  # numba takes what a kernel calls from there, and must find it compiled
+    for name in function.__code__.co_names:
+        if isinstance(called := space.get(name), _Later):
+            space[name] = called.made()
     settings: Any = config  # its names are made at run time, from the environment
     before = settings.CACHE_DIR
     settings.CACHE_DIR = str(cache_folder())
     try:
-        compiled = numba.njit(nogil=True, cache=True, error_model="numpy")(function)
+        return numba.njit(nogil=True, cache=True, error_model="numpy")(function)
     finally:
         settings.CACHE_DIR = before
-    return cast("Callable[P, R]", compiled)
+
+
+def _generate(generator: Callable[..., Any]) -> Any:
+    from numba.extending import intrinsic
+
+    return intrinsic(generator)
 
 
 def first_compile_pending() -> bool:
@@ -107,7 +156,7 @@ def _digest() -> str:
     """Name of the cache folder: digest of all kernel sources, the compilers' versions and the processor."""
     from llvmlite import binding  # type: ignore[import-untyped] # numba's own: the name that it compiles for
 
-    digest = blake2b(digest_size=10)
+    digest = hashlib.blake2b(digest_size=10)
     for path in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     versions = [version(package) for package in ("numba", "llvmlite", "numpy")]

@@ -11,12 +11,14 @@ from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
-from llvmlite import ir  # type: ignore[import-untyped]
-from numba import types
-from numba.extending import intrinsic
+
+from dataprep.kernels import instruction
 
 
 def _load_word(_typing_context: Any, data: Any, index: Any) -> Any:
+    from llvmlite import ir  # type: ignore[import-untyped]
+    from numba import types
+
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         array = context.make_array(signature.args[0])(context, builder, arguments[0])
         pointer = builder.gep(array.data, [arguments[1]])
@@ -26,6 +28,8 @@ def _load_word(_typing_context: Any, data: Any, index: Any) -> Any:
 
 
 def _count_ones(_typing_context: Any, _word: Any) -> Any:
+    from numba import types
+
     def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         return builder.ctpop(arguments[0])
 
@@ -33,17 +37,20 @@ def _count_ones(_typing_context: Any, _word: Any) -> Any:
 
 
 def _trailing_zeros(_typing_context: Any, _word: Any) -> Any:
+    from llvmlite import ir
+    from numba import types
+
     def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 0))
 
     return types.int64(types.uint64), generate
 
 
-load_word = cast("Callable[[npt.NDArray[np.uint8], int], np.uint64]", intrinsic(_load_word))
+load_word = cast("Callable[[npt.NDArray[np.uint8], int], np.uint64]", instruction(_load_word))
 """The eight bytes from `data[index]` on as one uint64. The caller sees to it that they lie inside the array."""
 
-count_ones = cast("Callable[[np.uint64], int]", intrinsic(_count_ones))
+count_ones = cast("Callable[[np.uint64], int]", instruction(_count_ones))
 """Number of set bits of a uint64, as int64."""
 
-trailing_zeros = cast("Callable[[np.uint64], int]", intrinsic(_trailing_zeros))
+trailing_zeros = cast("Callable[[np.uint64], int]", instruction(_trailing_zeros))
 """Number of zero bits below the lowest set bit of a uint64, as int64; 64 for zero."""

@@ -12,11 +12,8 @@ from typing import Any, TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
-from numba import types
-from numba.core import cgutils
-from numba.extending import intrinsic
 
-from dataprep.kernels import kernel
+from dataprep.kernels import instruction, kernel
 from dataprep.kernels.bits import load_word, trailing_zeros
 from dataprep.kernels.utf8 import word_at
 
@@ -37,6 +34,9 @@ _NO_BITS = np.uint64(0)
 
 
 def _copy_bytes(_typing_context: Any, source: Any, _start: Any, _end: Any, target: Any, _filled: Any) -> Any:
+    from numba import types
+    from numba.core import cgutils
+
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         _, start, end, _, filled = arguments
         from_, to = (context.make_array(signature.args[n])(context, builder, arguments[n]).data for n in (0, 3))
@@ -48,7 +48,7 @@ def _copy_bytes(_typing_context: Any, source: Any, _start: Any, _end: Any, targe
     return types.int64(source, types.int64, types.int64, target, types.int64), generate
 
 
-copy = cast("Callable[[Bytes, int, int, Bytes, int], int]", intrinsic(_copy_bytes))
+copy = cast("Callable[[Bytes, int, int, Bytes, int], int]", instruction(_copy_bytes))
 """Copy `source[start:end]` to `target` from `filled` on; gives where the copy ends. Both lie inside the arrays."""
 
 

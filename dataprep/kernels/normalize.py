@@ -15,11 +15,8 @@ from typing import Any, Final, cast
 
 import numpy as np
 import numpy.typing as npt
-from llvmlite import ir  # type: ignore[import-untyped]
-from numba import types
-from numba.extending import intrinsic
 
-from dataprep.kernels import kernel
+from dataprep.kernels import instruction, kernel
 from dataprep.kernels.bits import load_word
 from dataprep.kernels.utf8 import decode
 
@@ -47,6 +44,9 @@ _ZERO = np.uint64(0)
 
 
 def _store_word(_typing_context: Any, data: Any, index: Any, _word: Any) -> Any:
+    from llvmlite import ir  # type: ignore[import-untyped]
+    from numba import types
+
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         array = context.make_array(signature.args[0])(context, builder, arguments[0])
         pointer = builder.gep(array.data, [arguments[1]])
@@ -56,7 +56,7 @@ def _store_word(_typing_context: Any, data: Any, index: Any, _word: Any) -> Any:
     return types.void(data, index, types.uint64), generate
 
 
-store_word = cast("Callable[[npt.NDArray[np.uint8], int, np.uint64], None]", intrinsic(_store_word))
+store_word = cast("Callable[[npt.NDArray[np.uint8], int, np.uint64], None]", instruction(_store_word))
 """Write eight bytes from `data[index]` on. The caller sees to it that they lie inside the array."""
 
 

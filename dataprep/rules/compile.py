@@ -150,7 +150,9 @@ def compile_rules(
     return compiled
 
 
-def verdicts_sql(rules: Sequence[CompiledRule], table: str, *, row: str = "row") -> tuple[str, dict[str, Any]]:
+def verdicts_sql(
+    rules: Sequence[CompiledRule], table: str, *, row: str = "row", instead: Mapping[str, str] | None = None
+) -> tuple[str, dict[str, Any]]:
     """One statement that gives every firing of every rule, and its parameters.
 
     Columns: row (as in the table), rule, rule_index (place in `rules`), action, value (double), value_text, threshold
@@ -160,6 +162,7 @@ def verdicts_sql(rules: Sequence[CompiledRule], table: str, *, row: str = "row")
         rules: from `compile_rules`, for the relation `t`.
         table: the relation to read, as SQL of ours: a table's name or `read_parquet(...)`. Never a user's text.
         row: the column that identifies a record in the table.
+        instead: by a rule's name the relation that it reads in place of `table`, where that is narrower.
     """
     branches: list[str] = []
     parameters: dict[str, Any] = {}
@@ -170,7 +173,7 @@ def verdicts_sql(rules: Sequence[CompiledRule], table: str, *, row: str = "row")
         branches.append(
             _branch().format(
                 row=quote_identifier(row),
-                table=table,
+                table=(instead or {}).get(rule.name, table),
                 name=f"$v{index}_rule",
                 index=index,
                 action=f"$v{index}_action",

@@ -8,6 +8,7 @@ What is not pinned is divided by share or time.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -17,7 +18,7 @@ from dataprep.console import clip, one_line
 from dataprep.kernels.allocate import allocate, places
 from dataprep.record import SPLITS
 from dataprep.splits.config import SplitConfig
-from dataprep.splits.members import NONE, Codes, Flags, Members, Roll
+from dataprep.splits.members import NONE, Codes, Flags, Keys, Members
 
 _LABEL_WIDTH: Final = 40
 """Columns of a label that a note shows."""
@@ -52,8 +53,9 @@ class Division:
     """The splits of all records still in.
 
     Args:
-        roll: labels and keys.
         members: the records still in, in groups.
+        labels: all labels in order.
+        input_keys: the key of every node.
         config: shares, seed and whether to stratify.
         mode: the resolved mode: group, time, source or given.
 
@@ -62,14 +64,18 @@ class Division:
         notes: what could not be done as asked, in words.
     """
 
-    def __init__(self, roll: Roll, members: Members, config: SplitConfig, mode: str) -> None:
+    def __init__(
+        self, members: Members, labels: Sequence[str], input_keys: Keys, config: SplitConfig, mode: str
+    ) -> None:
         self._members = members
-        self._labels = roll.labels
-        self._input_keys = roll.input_keys
+        self._labels = labels
+        self._input_keys = input_keys
         self._config = config
         self._shares = np.array([config.train, config.validation, config.test])
-        self._groups, self._group_of = np.unique(self._members.group, return_inverse=True)
-        self._sizes = np.bincount(self._group_of, minlength=len(self._groups))
+        sizes = np.bincount(members.group)
+        self._groups = np.flatnonzero(sizes)
+        self._group_of = (np.cumsum(sizes > 0, dtype=np.int32) - 1)[members.group]
+        self._sizes = sizes[self._groups]
         self._stratum = self._strata()
         self._placed = self._pinned()
         free = np.flatnonzero(self._placed == NONE).astype(np.int64)
@@ -107,8 +113,10 @@ class Division:
     def _by_share(self, free: npt.NDArray[np.int64]) -> npt.NDArray[np.int8]:
         """Stratum by stratum, within it by a hash of the group's key and the seed."""
         keys = self._input_keys[self._groups[free]]
-        hashed = places(keys, self._config.seed)
-        order = np.lexsort((keys[:, 1], keys[:, 0], hashed, self._stratum[free]))
+        hashed, strata = places(keys, self._config.seed), self._stratum[free]
+        order = np.lexsort((hashed, strata))
+        if (hashed[order[1:]] == hashed[order[:-1]]).any():  # then the keys decide, at three times the cost
+            order = np.lexsort((keys[:, 1], keys[:, 0], hashed, strata))
         filled = np.bincount(
             self._placed[self._placed != NONE], self._sizes[self._placed != NONE], minlength=len(SPLITS)
         )

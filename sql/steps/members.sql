@@ -1,13 +1,9 @@
--- Records still in; splits by their number. Row numbers in 32 bits: these columns are held in memory whole.
--- $labels, $times: whether these are wanted.
+-- All records, in any order: what copies, groups and splits are computed from. Numbers are as narrow as they can be, since
+-- these columns are held in memory whole; -1 stands for none, splits go by number.
 select
-    core.row::integer as row,
-    core.node::integer as node,
-    core.group_node::integer as group_node,
-    case core.pin when 'train' then 0 when 'validation' then 1 when 'test' then 2 end::tinyint as pin,
-    core.given,
-    core.in_parent,
-    if($labels, core.label, null) as label,
-    if($times, core.time, null) as time
-from core
-anti join fate using (row)
+    row::integer as row,
+    node::integer as node,
+    coalesce(group_node, -1)::integer as group_node,
+    source_index,
+    case given_split when 'train' then 0 when 'validation' then 1 when 'test' then 2 else -1 end::tinyint as given_split
+from rows

@@ -1,5 +1,5 @@
--- The records that the parent version keeps, in terms of this run: row null where it has no such record, node and
--- group_node null where it has none with this input or group. $records: the parent's files of records.
+-- The records that the parent version keeps, in terms of this run: row -1 where it has no such record, node and
+-- group_node -1 where it has none with this input or group. $records: the parent's files of records.
 with kept as (
     select record_id, unhex(input_key) as input_key, group_key, split
     from read_parquet($records)
@@ -20,7 +20,11 @@ named_groups as (
     group by group_key
 )
 
-select rows.row, inputs.node, named_groups.group_node, kept.split
+select
+    coalesce(rows.row, -1)::integer as row,
+    coalesce(inputs.node, -1)::integer as node,
+    coalesce(named_groups.group_node, -1)::integer as group_node,
+    case kept.split when 'train' then 0 when 'validation' then 1 when 'test' then 2 end::tinyint as split
 from kept
 left join rows using (record_id)
 left join inputs on inputs.input_key = kept.input_key

@@ -1,4 +1,4 @@
--- The tables that deciding works on beside `core`: what is decided about records.
+-- The tables that deciding works on: what is decided about records.
 -- Every firing of every rule and step; `position` is the order in which decisive verdicts are looked for.
 create table verdicts (
     row bigint,
@@ -18,6 +18,3 @@ create table fate (row bigint, status varchar, step varchar, rule varchar, partn
 
 -- What people decided about single records.
 create table manual (row bigint, decision varchar, split varchar, detail varchar);
-
--- Where the parent version has a record, its input or its group.
-create table inherited (row bigint, split varchar, in_parent boolean);

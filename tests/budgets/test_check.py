@@ -56,7 +56,7 @@ def measure(folder: Path, rows: Rows, accepted: dict[str, float] | None = None, 
         return measure_budgets(con, [path], BudgetConfig(**config), accepted or {}, meta)
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(
     fates=st.lists(
         st.tuples(

@@ -108,7 +108,7 @@ CUT_TEXTS = st.lists(
     orders,
     st.sampled_from([DEFAULT.end_of_text_markers, ("</s>", "word"), (" \n</s>", "<eos>"), ("`", "</s>"), ()]),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_kernels_cut_what_the_cleaners_cut(
     rows: list[list[str | None]], order: tuple[CleanerName, ...], markers: tuple[str, ...]
 ) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from dataprep.clean.config import CleanConfig
 from dataprep.clean.edits import apply
-from dataprep.clean.encoding import REPAIR_ONLY, Encoding
+from dataprep.clean.encoding import Encoding, repair_only
 from tests.clean.texts import FRAGMENTS, texts, unhurried
 
 ENCODING = Encoding(CleanConfig())
@@ -41,7 +41,7 @@ def test_published_cases_come_out_as_labelled(shared_data: Path, name: str, coun
         if "fixed-encoding" in case:
             assert result == case["fixed-encoding"], case["label"]
         elif result != case["fixed"]:
-            assert result == fix_text(case["original"], REPAIR_ONLY), case["label"]
+            assert result == fix_text(case["original"], repair_only()), case["label"]
             assert fix_text(result) == case["fixed"], case["label"]
 
 
@@ -52,7 +52,7 @@ def test_published_names_come_out_right(shared_data: Path) -> None:
 
 def test_known_failures_are_those_of_ftfy(shared_data: Path) -> None:
     for case in cases(shared_data, "known-failures"):
-        assert repaired(case["original"]) == fix_text(case["original"], REPAIR_ONLY), case["label"]
+        assert repaired(case["original"]) == fix_text(case["original"], repair_only()), case["label"]
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_edits_are_as_small_as_the_damage() -> None:
 def test_leaving_out_distant_ascii_changes_nothing(text: str) -> None:
     distance = "some words of plain English, far more than the context; " * 2
     spread = text.replace("word", distance).replace("`", "'").replace("~~~", "--")
-    assert repaired(spread) == fix_text(spread, REPAIR_ONLY)
+    assert repaired(spread) == fix_text(spread, repair_only())
 
 
 @given(st.lists(st.sampled_from([f for f in FRAGMENTS if not f.isascii()]), max_size=6), st.integers(30, 40))
@@ -94,7 +94,7 @@ def test_leaving_out_distant_ascii_changes_nothing(text: str) -> None:
 def test_distances_around_the_context_change_nothing(fragments: list[str], distance: int) -> None:
     for filler in ("-" * distance, " " * distance, "a" * distance):
         text = filler.join(fragments)
-        assert repaired(text) == fix_text(text, REPAIR_ONLY)
+        assert repaired(text) == fix_text(text, repair_only())
 
 
 def test_real_damage_is_repaired_as_by_ftfy(shared_data: Path) -> None:
@@ -104,7 +104,7 @@ def test_real_damage_is_repaired_as_by_ftfy(shared_data: Path) -> None:
             if b"\xc3\xa2" in line:
                 text = orjson.loads(line)["prompt"]
                 if "`" not in text and "~~~" not in text:
-                    assert repaired(text) == fix_text(text, REPAIR_ONLY)
+                    assert repaired(text) == fix_text(text, repair_only())
                     changed += repaired(text) != text
     assert changed > 10
 

@@ -1,4 +1,4 @@
-"""The commands that read what was published, as a shell sees them."""
+"""The commands that read what was published: what they print, in every format, and their exit codes."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from tests.commands import Done, command
 from tests.store.builder import Row, write_version
 
 
@@ -22,24 +23,23 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def dataprep(store: Path, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[bytes]:
-    done = subprocess.run(
-        [sys.executable, "-m", "dataprep", *arguments, "--store", str(store)], capture_output=True, check=False
-    )
-    assert done.returncode == code, done.stderr.decode()
+def dataprep(store: Path, *arguments: str, code: int = 0) -> Done:
+    done = command(*arguments, "--store", store)
+    assert done.code == code, done.err
     return done
 
 
 def test_a_query_comes_out_in_every_format(store: Path) -> None:
     query = ("sql", "select record_id, split from records order by all")
-    assert dataprep(store, *query).stdout.decode().splitlines()[2:] == ["aaaa       train", "bbbb"]
+    assert dataprep(store, *query).out.splitlines()[2:] == ["aaaa       train", "bbbb"]
     assert json.loads(dataprep(store, *query, "--json").stdout)[0] == {"record_id": "aaaa", "split": "train"}
     assert dataprep(store, *query, "--format", "csv").stdout == b"record_id,split\r\naaaa,train\r\nbbbb,\r\n"
     assert pl.read_parquet(BytesIO(dataprep(store, *query, "--format", "parquet").stdout)).height == 2
 
 
 def test_output_to_a_pipe_is_whole_and_free_of_terminal_codes(store: Path) -> None:
-    shown = dataprep(store, "show", "support").stdout.decode()
+    program = [sys.executable, "-m", "dataprep", "show", "support", "--store", str(store)]
+    shown = subprocess.run(program, capture_output=True, check=True).stdout.decode()
     assert "user: =1+1\nassistant: \\x1b[2J\\u202e\n" in shown
     assert "\x1b" not in shown
 
@@ -50,7 +50,7 @@ def test_json_carries_the_exact_text(store: Path) -> None:
 
 
 def test_why_answers_in_words_and_in_json(store: Path) -> None:
-    assert "dropped by rules.short" in dataprep(store, "why", "bbbb").stdout.decode()
+    assert "dropped by rules.short" in dataprep(store, "why", "bbbb").out
     assert json.loads(dataprep(store, "why", "bbbb", "--json").stdout)["kind"] == "Story"
 
 
@@ -60,13 +60,13 @@ def test_verify_exits_1_and_names_the_file(store: Path, tmp_path: Path) -> None:
     dataprep(root, "verify", "support")
     with (root / "versions" / version_id / "data/train-00000-of-00001.parquet").open("ab") as handle:
         handle.write(b"x")
-    assert "data/train-00000-of-00001.parquet: size" in dataprep(root, "verify", "support", code=1).stdout.decode()
+    assert "data/train-00000-of-00001.parquet: size" in dataprep(root, "verify", "support", code=1).out
 
 
 def test_export_versions_and_catalog_say_what_they_did(store: Path, tmp_path: Path) -> None:
-    assert "1 rows" in dataprep(store, "export", "support", str(tmp_path / "out.csv")).stdout.decode()
-    assert "latest" in dataprep(store, "versions").stdout.decode()
-    path = dataprep(store, "catalog", "--rebuild").stdout.decode().strip()
+    assert "1 rows" in dataprep(store, "export", "support", str(tmp_path / "out.csv")).out
+    assert "latest" in dataprep(store, "versions").out
+    path = dataprep(store, "catalog", "--rebuild").out.strip()
     assert Path(path) == store / "catalog/current.duckdb"
     assert Path(path).is_symlink()
 
@@ -82,10 +82,10 @@ def test_export_versions_and_catalog_say_what_they_did(store: Path, tmp_path: Pa
     ],
 )
 def test_a_users_mistake_exits_2_without_a_traceback(store: Path, arguments: tuple[str, ...]) -> None:
-    errors = dataprep(store, *arguments, code=2).stderr.decode()
+    errors = dataprep(store, *arguments, code=2).err
     assert "next:" in errors
     assert "Traceback" not in errors
 
 
 def test_the_list_of_queries_needs_no_store(tmp_path: Path) -> None:
-    assert "near_misses" in dataprep(tmp_path / "nowhere", "sql", "--list").stdout.decode()
+    assert "near_misses" in dataprep(tmp_path / "nowhere", "sql", "--list").out

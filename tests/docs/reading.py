@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import doctest
 import os
 import re
 import subprocess
 import sys
+from contextlib import chdir
+from io import StringIO
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -40,10 +43,30 @@ def rows(text: str) -> list[list[str]]:
     return [[cell[1:-1] if re.fullmatch(r"`[^`]*`", cell) else cell for cell in row] for row in found]
 
 
-def run_examples(text: str, folder: Path) -> None:
-    """Run a document's `pycon` blocks in order, as one session of a fresh interpreter in `folder`."""
+def run_examples(text: str, folder: Path, *, apart: bool = False) -> None:
+    """Run a document's `pycon` blocks in order as one session in `folder`, with nothing imported beforehand.
+
+    Args:
+        text: the document.
+        folder: the working folder of the session.
+        apart: in a process of its own, with the caches of libraries in `folder`; costs seconds for its imports.
+    """
+    session = "\n".join(blocks(text, "pycon"))
+    if apart:
+        _run_apart(session, folder)
+        return
+    told = StringIO()
+    runner = doctest.DocTestRunner(verbose=False, optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
+    with chdir(folder):
+        test = doctest.DocTestParser().get_doctest(session, {"__name__": "__main__"}, folder.name, None, None)
+        failed, attempted = runner.run(test, out=told.write)
+    assert attempted
+    assert not failed, told.getvalue()
+
+
+def _run_apart(session: str, folder: Path) -> None:
     script = folder / "examples.txt"
-    script.write_text("\n".join(blocks(text, "pycon")), encoding="utf-8")
+    script.write_text(session, encoding="utf-8")
     options = "doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE"
     program = (
         f"import doctest, sys; sys.exit(doctest.testfile('examples.txt', False, optionflags={options}).failed > 0)"

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import shutil
-import subprocess
-import sys
+from contextlib import chdir
 from pathlib import Path
 
 import pytest
 
+from tests.commands import command
 from tests.docs.reading import ROOT, blocks
 
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -25,25 +24,16 @@ def commands() -> list[list[str]]:
 
 
 def dataprep(folder: Path, *arguments: str) -> str:
-    environment = {name: value for name, value in os.environ.items() if name != "DATAPREP_STORE"}
-    done = subprocess.run(
-        [sys.executable, "-m", "dataprep", *arguments],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        check=False,
-    )
-    assert done.returncode == 0, f"dataprep {shlex.join(arguments)}\n{done.stdout}{done.stderr}"
-    return done.stdout
+    done = command(*arguments, folder=folder)
+    assert done.code == 0, f"dataprep {shlex.join(arguments)}\n{done.out}{done.err}"
+    return done.out
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    place = tmp_path_factory.mktemp("readme")
-    shutil.copytree(ROOT / "examples", place / "examples")
-    return place
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.delenv("DATAPREP_STORE", raising=False)
+    shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    return tmp_path
 
 
 def test_the_funnel_is_what_the_demo_prints(folder: Path) -> None:
@@ -59,4 +49,5 @@ def test_every_command_runs_in_order_and_the_python_after_them(folder: Path) -> 
         assert program == "dataprep"
         assert dataprep(folder, *arguments)
     (code,) = blocks(TEXT, "python")
-    subprocess.run([sys.executable, "-c", code], cwd=folder, check=True)
+    with chdir(folder):
+        exec(code, {})

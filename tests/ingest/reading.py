@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -68,7 +69,7 @@ def read(
 
 
 PEAK_PROGRAM = """
-import resource, sys
+import json, resource, sys
 from pathlib import Path
 from dataprep.errors import InputError
 from tests.ingest.reading import read
@@ -76,7 +77,7 @@ warm = Path(sys.argv[1]).with_name("warm.jsonl")
 read(warm, b'{"a": 1}\\n' * 10)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:
-    content = read(Path(sys.argv[1]), block_bytes=1_000_000)
+    content = read(Path(sys.argv[1]), block_bytes=1_000_000, limits=json.loads(sys.argv[2]))
     outcome = f"{len(content.rows)} rows, {[(r.reason, r.length) for r in content.rejects]}"
 except InputError as error:
     outcome = str(error)
@@ -84,11 +85,11 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024, out
 """
 
 
-def peak_megabytes(path: Path) -> tuple[int, str]:
+def peak_megabytes(path: Path, **limits: int) -> tuple[int, str]:
     """How far the peak memory of a process of its own rises while it reads a file, and what came out."""
     root = Path(__file__).parents[2]
     result = subprocess.run(
-        [sys.executable, "-c", PEAK_PROGRAM, str(path)],
+        [sys.executable, "-c", PEAK_PROGRAM, str(path), json.dumps(limits)],
         capture_output=True,
         text=True,
         check=True,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from dataprep.errors import InputError
@@ -126,6 +126,7 @@ def test_offsets_count_the_mark(tmp_path: Path) -> None:
 def test_decoding_in_pieces_gives_the_text(
     tmp_path_factory: pytest.TempPathFactory, text: str, encoding: str, size: int
 ) -> None:
+    assume((encoding, text[:1]) != ("utf-16", "\0"))  # whose mark and NUL are the mark of UTF-32
     path = tmp_path_factory.mktemp("encodings") / "a"
     path.write_bytes(text.encode(encoding))
     assert content_of(path, size=size) == text.encode()
@@ -160,16 +161,16 @@ def test_utf16_without_a_mark_names_the_option(tmp_path: Path) -> None:
 def test_a_bomb_is_refused_in_bounded_memory(tmp_path: Path, how: str) -> None:
     path = tmp_path / "a.jsonl.gz"
     if how == "gzip":
-        member = gzip.compress(b"\n" * 50_000_000, 9)
-        path.write_bytes(member * 21)
+        member = gzip.compress(b"\n" * 10_000_000, 9)
+        path.write_bytes(member * 26)
     else:
         sink = pa.OSFile(str(path), "wb")
         with pa.CompressedOutputStream(sink, "zstd") as out:
-            for _ in range(105):
+            for _ in range(26):
                 out.write(b"\n" * 10_000_000)
         sink.close()
-    assert path.stat().st_size < 1_100_000
-    peak, outcome = peak_megabytes(path)
+    assert path.stat().st_size < 260_000
+    peak, outcome = peak_megabytes(path, max_expanded_bytes=250_000_000)
     assert "decompression bomb" in outcome
     assert peak < 100
 
@@ -178,11 +179,11 @@ def test_a_line_of_any_length_takes_no_memory(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     with path.open("wb") as file:
         file.write(b'{"a": 1}\n' * 10_000)
-        file.truncate(400_000_000)  # a hole: zero bytes that need no disk
+        file.truncate(200_000_000)  # a hole: zero bytes that need no disk
         file.seek(0, os.SEEK_END)
         file.write(b'\n{"a": 2}\n')
     peak, outcome = peak_megabytes(path)
-    assert outcome == "10001 rows, [('too_long', 399910000)]"
+    assert outcome == "10001 rows, [('too_long', 199910000)]"
     assert peak < 100
 
 

@@ -116,7 +116,7 @@ files = st.tuples(st.lists(row(), max_size=8), st.sampled_from([b"\n", b"\n", b"
 
 
 @pytest.mark.parametrize("mapping", MAPPINGS, ids=lambda mapping: f"{mapping.shape} {' '.join(mapping.columns)}")
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)  # for each of the mappings
 @given(data=files)
 def test_rows_taken_apart_and_whole_rows_give_the_same(mapping: Mapping, data: bytes) -> None:
     assert_same(block_of(data), mapping)

@@ -44,7 +44,7 @@ row = st.one_of(usual, usual, st.dictionaries(name, value), st.tuples(value, val
 
 
 @pytest.mark.parametrize("mapping", MAPPINGS, ids=lambda mapping: f"{mapping.shape} {' '.join(mapping.columns)}")
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)  # for each of the mappings
 @given(rows=st.lists(row, max_size=6))
 def test_a_block_gives_what_its_rows_give(mapping: Mapping, rows: list[Any]) -> None:
     converter = Converter(mapping, SourceConfig(path="a.jsonl"), IngestLimits())

@@ -23,8 +23,25 @@ def run(code: str, **environment: str) -> str:
     return done.stdout.strip()
 
 
-def test_importing_the_package_imports_no_numba() -> None:
-    assert run("import sys, dataprep.kernels; print('numba' in sys.modules)") == "False"
+def test_importing_kernels_imports_no_numba() -> None:
+    code = (
+        "import sys, pkgutil, importlib, dataprep.kernels as kernels\n"
+        "names = [each.name for each in pkgutil.iter_modules(kernels.__path__) if not each.name.endswith('_lanes')]\n"
+        "for name in names: importlib.import_module(f'dataprep.kernels.{name}')\n"
+        "print(len(names) > 5, 'numba' in sys.modules)"
+    )
+    assert run(code) == "True False"
+
+
+def test_threads_may_call_a_kernel_for_the_first_time_together(tmp_path: Path) -> None:
+    code = (
+        "import numpy as np; from concurrent.futures import ThreadPoolExecutor\n"
+        "from dataprep.kernels.scan import count_newlines\n"
+        "lines = np.frombuffer(b'a\\nb\\n', np.uint8)\n"
+        "with ThreadPoolExecutor(8) as pool: print(sorted(set(pool.map(count_newlines, [lines] * 64))))\n"
+        "from numba.core import config; print(config.CACHE_DIR)"
+    )
+    assert run(code, NUMBA_CACHE_DIR=str(tmp_path)) == f"[2]\n{tmp_path}"
 
 
 def test_the_user_cache_folder_is_used_and_closed_to_others(tmp_path: Path) -> None:

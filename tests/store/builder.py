@@ -6,6 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import get_ident
 from typing import Any
 
 import pyarrow as pa
@@ -91,7 +92,7 @@ def write_version(
         },
         "files": [_declared(folder, path) for path in sorted(folder.rglob("*.parquet"))],
     }
-    (folder / "manifest.json").write_text(json.dumps(manifest))
+    _write_whole(folder / "manifest.json", json.dumps(manifest))
     write_run(root, run_id, dataset=dataset, status="published", version_id=version_id, number=number)
     if number is not None:
         write_reference(root, dataset, str(number), version_id, run_id)
@@ -102,9 +103,9 @@ def write_reference(root: Path, dataset: str, name: str, version_id: str, run_id
     """Write one reference of a dataset."""
     refs = Store(root).dataset_refs(dataset)
     refs.mkdir(parents=True, exist_ok=True)
-    (refs / "name").write_text(dataset, encoding="utf-8")
+    _write_whole(refs / "name", dataset)
     value = {"version_id": version_id, "run_id": run_id, "published_at": "2026-01-02T03:04:06+00:00"}
-    (refs / name).write_text(json.dumps(value))
+    _write_whole(refs / name, json.dumps(value))
 
 
 def write_run(root: Path, run_id: str, **values: Any) -> Path:
@@ -112,7 +113,7 @@ def write_run(root: Path, run_id: str, **values: Any) -> Path:
     folder = Store(root).run(run_id)
     folder.mkdir(parents=True, exist_ok=True)
     record = {"run_id": run_id, "started_at": "2026-01-02T03:04:00+00:00", "seconds": {"ingest": 0.5}, **values}
-    (folder / "run.json").write_text(json.dumps(record))
+    _write_whole(folder / "run.json", json.dumps(record))
     return folder
 
 
@@ -120,6 +121,13 @@ def write_stopped_run(root: Path, run_id: str, rejects: list[dict[str, Any]], da
     """Write a run that stopped before publishing, with its rejects."""
     folder = write_run(root, run_id, dataset=dataset, status="stopped", exit_code=1, message="too many rejects")
     _write_rows(folder / "tables/rejects/rejects-00000.parquet", rejects, REJECTS)
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """Write a file so that who reads meanwhile sees all of it or what was there before, as publishing does."""
+    partial = path.with_name(f".{path.name}.{get_ident()}")
+    partial.write_text(text, encoding="utf-8")
+    partial.rename(path)
 
 
 def _record(index: int, row: Row) -> dict[str, Any]:

@@ -177,13 +177,23 @@ def test_mistakes_in_sql_are_said_once_with_the_views_at_hand(store: Store) -> N
         query.sql(Store(store.root / "nowhere"), "records")
 
 
-@pytest.mark.parametrize("name", sorted(query.named_queries()))
-def test_named_queries_run_on_a_store_with_and_without_versions(store: Store, name: str) -> None:
-    store.root.mkdir()
-    assert query.sql(store, name).width > 2
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    return Store(tmp_path_factory.mktemp("empty"))
+
+
+@pytest.fixture(scope="module")
+def with_a_version(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    store = Store(tmp_path_factory.mktemp("version"))
     write_version(store.root, two_rows())
     catalog.rebuild(store)
-    assert query.sql(store, name, "support@1").width > 2
+    return store
+
+
+@pytest.mark.parametrize("name", sorted(query.named_queries()))
+def test_named_queries_run_on_a_store_with_and_without_versions(empty: Store, with_a_version: Store, name: str) -> None:
+    assert query.sql(empty, name).width > 2
+    assert query.sql(with_a_version, name, "support@1").width > 2
     assert query.named_queries()[name].question.endswith("?")
 
 
