@@ -134,7 +134,7 @@ def whatif(
     ...     data, store = pathlib.Path(folder, "tiny.jsonl"), pathlib.Path(folder, "store")
     ...     _ = data.write_text('{"prompt": "What is two plus two?", "completion": "It is four."}\\n' * 2)
     ...     _ = run(data, store=store)
-    ...     whatif(data, store=store, overrides=["dedup.exact=false"]).moves.rows()
+    ...     whatif(data, store=store, overrides=["dedup.exact=false", "dedup.near.action=none"]).moves.rows()
     [('dropped', 'train', 1), ('train', 'train', 1)]
     """
     from dataprep.store.layout import Store

@@ -10,15 +10,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import duckdb
 import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from dataprep.duplicates import remove_duplicates, stated_order
 from dataprep.errors import InputError
 from dataprep.gather import Gathered
+from dataprep.kinds import cap_answers, check_conflicts, remove_prefixes, settle_conflicts
+from dataprep.known import Known, drop_known
+from dataprep.pairing import Paired
+from dataprep.pairs.config import ConflictConfig, DedupConfig, NearConfig
 from dataprep.parent import Parent
 from dataprep.pipeline.models import Pipeline
 from dataprep.record import SPLITS
@@ -26,6 +31,7 @@ from dataprep.rules.compile import CompiledRule, compile_rules, verdicts_sql
 from dataprep.rules.config import RuleConfig
 from dataprep.rules.tree import ColumnKind
 from dataprep.signals import families, signal_columns
+from dataprep.splits.alike import Alike, straddling
 from dataprep.splits.assign import Division, bridging, leaking
 from dataprep.splits.inherit import inherit, release
 from dataprep.splits.members import (
@@ -44,7 +50,7 @@ from dataprep.store.meta_columns import MetaColumn
 
 SplitMode = Literal["group", "time", "source", "given"]
 
-DECIDE_VERSION: Final = 1
+DECIDE_VERSION: Final = 3
 """Raised by hand whenever the same gathered table and configuration are decided differently."""
 
 FIELDS: Final[dict[str, ColumnKind]] = {
@@ -69,25 +75,37 @@ _BY_HAND: Final = -4
 """Position of what people decided: before everything."""
 _AFTER_RULES: Final = 1_000
 """Positions of the built-in rules: behind any number of rules that a pipeline file can hold."""
+_KNOWN: Final = _AFTER_RULES - 1
+"""What exists already is out before it is decided which of several duplicates stays."""
+
+_SPLITS: Final = _AFTER_RULES + 10
+"""Positions of what splits decide."""
 
 STATUSES: Final = ("kept", "held", "dropped")
 
+_RECALL: Final = 0.99
+"""Chance of a pair at the threshold to be nominated, below which a run says so."""
 _DETAILS: Final = {"bridges_splits": "its group is in two splits"}
 
 BUILT_IN: Final = (
     (_BY_HAND, "decisions", "dropped_by_hand", "drop"),
     (_BY_HAND, "decisions", "released_by_hand", "release"),
     (-1, "clean", "cleaner_failed", "hold"),
+    (_KNOWN, "dedup", "known_before", None),
     (_AFTER_RULES, "dedup", "exact_duplicate", None),
+    (_AFTER_RULES, "dedup", "near_duplicate", None),
     (_AFTER_RULES, "dedup", "leaks_into_test", "drop"),
     (_AFTER_RULES, "dedup", "leaks_into_validation", "drop"),
-    (_AFTER_RULES + 1, "splits", "no_given_split", "hold"),
-    (_AFTER_RULES + 1, "splits", "no_time", "hold"),
-    (_AFTER_RULES + 2, "splits", "bridges_splits", "hold"),
-    (_AFTER_RULES + 3, "splits", "leaks_into_test", "drop"),
-    (_AFTER_RULES + 3, "splits", "leaks_into_validation", "drop"),
+    (_AFTER_RULES + 1, "dedup", "prefix_of_longer", None),
+    (_AFTER_RULES + 2, "dedup", "conflicting_answer", None),
+    (_AFTER_RULES + 3, "dedup", "boilerplate_answer", None),
+    (_SPLITS, "splits", "no_given_split", "hold"),
+    (_SPLITS, "splits", "no_time", "hold"),
+    (_SPLITS + 1, "splits", "bridges_splits", "hold"),
+    (_SPLITS + 2, "splits", "leaks_into_test", "drop"),
+    (_SPLITS + 2, "splits", "leaks_into_validation", "drop"),
 )
-"""Position, step, rule and action of what decides beside the pipeline's rules; None: as `dedup.action` says."""
+"""Position, step, rule and action of what decides beside the pipeline's rules; None: as the pipeline says."""
 
 
 @dataclass(slots=True)
@@ -102,6 +120,8 @@ class Decision:
     outcome: pl.DataFrame = field(default_factory=pl.DataFrame)
     """The fate of every record, in order of rows: row, status, split, step, rule, partner, group_id."""
     notes: list[str] = field(default_factory=list)
+    near: dict[str, Any] = field(default_factory=dict)
+    """What was found of near duplicates: `Duplicates.describe`."""
 
 
 def rule_columns(meta: Sequence[MetaColumn]) -> dict[str, ColumnKind]:
@@ -113,12 +133,18 @@ def rule_columns(meta: Sequence[MetaColumn]) -> dict[str, ColumnKind]:
     return columns
 
 
-def check_rules(rules: Mapping[str, RuleConfig]) -> None:
+def check_rules(rules: Mapping[str, RuleConfig], conflicts: ConflictConfig | None = None) -> None:
     """Find mistakes in rules before hours of reading; what only the data can tell (`meta_*`) waits for `decide`.
+
+    Args:
+        rules: all of them.
+        conflicts: names a signal, as rules do.
 
     Raises:
         InputError: one rule has a mistake; ManyInputErrors: several have.
     """
+    if conflicts is not None:
+        check_conflicts(conflicts)
     texts = {name: " ".join(filter(None, (rule.when, rule.signal, rule.value))) for name, rule in rules.items()}
     compile_rules({name: rule for name, rule in rules.items() if "meta_" not in texts[name]}, rule_columns([]))
 
@@ -131,6 +157,8 @@ def decide(
     *,
     parent: Parent | None = None,
     manual: pa.Table | None = None,
+    paired: Paired | None = None,
+    known: Known | None = None,
 ) -> Decision:
     """Run rules, duplicates and splits; leaves the tables `verdicts`, `fate` and `pairs` and `outcome` in `con`.
 
@@ -140,6 +168,8 @@ def decide(
         gathered: what the views show.
         parent: the version whose splits stay as they are.
         manual: what people decided: columns row, decision, split, detail.
+        paired: the near duplicates among all records; None where none are looked for.
+        known: the records that exist already; None where they are compared with nothing.
 
     Raises:
         InputError: a rule with a mistake, splits that cannot be made.
@@ -157,17 +187,30 @@ def decide(
         _apply_rules(con, decision)
     members, labels, input_keys = roll.result()
     release(members, con.sql("select row, split from manual where decision = 'release'").fetchall())
-    _remove_copies(con, pipeline, members)
+    if known is not None:
+        drop_known(con, known, pipeline.dedup, members.given & members.held_out, _KNOWN)
+        con.execute(read_sql("steps/settle"))
+        decision.notes += known.notes()
+    preferred = {name: place for place, name in enumerate(pipeline.dedup.prefer)}
+    preference = [preferred.get(name, len(preferred)) for name in pipeline.source_names]
+    order = stated_order(con, members, preference, paired)
+    found = remove_duplicates(con, pipeline.dedup, order, paired, gathered.records, _AFTER_RULES)
+    decision.near = found.describe()
+    decision.notes += _missed(pipeline.dedup.near)
+    _settle(con, members)
+    alike = found.alike.joined(_tell_kinds_apart(con, pipeline.dedup, members, preference))
     _hold_unplaced(con, decision.mode, members)
-    group_members(members, input_keys)
+    _drop_alike(con, pipeline, members, alike, input_keys)
+    group_members(members, input_keys, alike.among(members))
     if parent is not None and (bridges := bridging(members)).any():
-        _hold(con, members, bridges, "bridges_splits", _AFTER_RULES + 2)
-        group_members(members, input_keys)
+        _hold(con, members, bridges, "bridges_splits", _SPLITS + 1)
+        group_members(members, input_keys, alike.among(members))
     _drop_leaks(con, members)
     division = Division(members, labels, input_keys, pipeline.splits, decision.mode)
     decision.notes += division.notes
     decision.outcome = _outcome(con, gathered.records, members, division.split)
     con.register("outcome", decision.outcome)
+    con.register("alike", pl.DataFrame({"a": alike.a, "b": alike.b}))
     return decision
 
 
@@ -179,7 +222,16 @@ def make_funnel(con: duckdb.DuckDBPyConnection, pipeline: Pipeline, decision: De
         pipeline, decision: what was decided, and how.
         rows: rows read.
     """
-    lines = [(position, step, rule, action or pipeline.dedup.action) for position, step, rule, action in BUILT_IN]
+    dedup = pipeline.dedup
+    configured = {
+        "known_before": dedup.against_action,
+        "exact_duplicate": dedup.action,
+        "near_duplicate": dedup.near.action,
+        "prefix_of_longer": dedup.prefixes,
+        "conflicting_answer": "drop" if dedup.conflicts.action == "keep_best" else dedup.conflicts.action,
+        "boilerplate_answer": dedup.answers.action,
+    }
+    lines = [(position, step, rule, action or configured[rule]) for position, step, rule, action in BUILT_IN]
     lines += [(index, "rules", rule.name, rule.action) for index, rule in enumerate(decision.rules)]
     names = ("position", "step", "rule", "action")
     con.register("rule_order", pa.table(dict(zip(names, map(list, zip(*lines, strict=True)), strict=True))))
@@ -254,34 +306,12 @@ def _call_roll(
     return members, labels, load_keys(con)
 
 
-def _remove_copies(con: duckdb.DuckDBPyConnection, pipeline: Pipeline, members: Members) -> None:
-    names = pipeline.source_names
-    preferred = {name: place for place, name in enumerate(pipeline.dedup.prefer)}
-    order = {"source_index": range(len(names)), "preference": [preferred.get(name, len(preferred)) for name in names]}
-    pinned = {
-        "row": members.row,
-        "side": members.side,
-        "given": members.given,
-        "in_parent": members.in_parent,
-    }
-    con.register("source_order", pl.DataFrame(order))
-    con.register("pinned", pl.DataFrame(pinned))
-    con.execute(read_sql("steps/duplicates"))
-    con.unregister("source_order")
-    con.unregister("pinned")
-    con.execute(
-        read_sql("steps/copies"),
-        {"action": pipeline.dedup.action if pipeline.dedup.exact else "none", "position": _AFTER_RULES},
-    )
-    _settle(con, members)
-
-
 def _hold_unplaced(con: duckdb.DuckDBPyConnection, mode: SplitMode, members: Members) -> None:
     """Hold records that lack what they are divided by."""
     if mode == "given":
-        _hold(con, members, members.pin == NONE, "no_given_split", _AFTER_RULES + 1)
+        _hold(con, members, members.pin == NONE, "no_given_split", _SPLITS)
     elif mode == "time":
-        _hold(con, members, (members.pin == NONE) & (members.time == NONE), "no_time", _AFTER_RULES + 1)
+        _hold(con, members, (members.pin == NONE) & (members.time == NONE), "no_time", _SPLITS)
 
 
 def _hold(con: duckdb.DuckDBPyConnection, members: Members, chosen: Flags, rule: str, position: int) -> None:
@@ -294,6 +324,50 @@ def _hold(con: duckdb.DuckDBPyConnection, members: Members, chosen: Flags, rule:
         "select row, 'splits', $rule, $position, 'hold', null, null, null, null, $detail from chosen",
         {"rule": rule, "position": position, "detail": _DETAILS.get(rule)},
     )
+    con.unregister("chosen")
+    _settle(con, members)
+
+
+def _tell_kinds_apart(
+    con: duckdb.DuckDBPyConnection, dedup: DedupConfig, members: Members, preference: Sequence[int]
+) -> Alike:
+    """Settle the duplicates that are no copies, kind by kind; returns pairs that belong on one side of the splits."""
+    alike, gone = remove_prefixes(con, members, preference, dedup.prefixes, _AFTER_RULES + 1)
+    if gone:
+        _settle(con, members)
+    if settle_conflicts(con, dedup.conflicts, members, preference, _AFTER_RULES + 2):
+        _settle(con, members)
+    if cap_answers(con, dedup.answers, members, preference, _AFTER_RULES + 3):
+        _settle(con, members)
+    return alike
+
+
+def _missed(near: NearConfig) -> list[str]:
+    """What the bands were not made for."""
+    recall = near.recall(near.threshold)
+    if not near.on or recall >= _RECALL:
+        return []
+    bands = f"{near.bands} bands of {near.rows} rows"
+    return [f"of pairs at similarity {near.threshold:g}, {bands} find {recall:.1%}; more or shorter bands find more"]
+
+
+def _drop_alike(
+    con: duckdb.DuckDBPyConnection, pipeline: Pipeline, members: Members, alike: Alike, input_keys: Keys
+) -> None:
+    """Drop records of the train side that are near duplicates of a held-out one, each because of the nearest."""
+    leaks = straddling(members, alike, input_keys)
+    if not len(leaks.a):
+        return
+    columns = {
+        "row": leaks.a,
+        "partner": leaks.b,
+        "test": members.side[np.searchsorted(members.row, leaks.b)] == 0,
+        "similarity": leaks.similarity,
+        "whole": leaks.whole,
+    }
+    con.register("chosen", pl.DataFrame(columns))
+    parameters = {"threshold": pipeline.dedup.near.threshold, "position": _SPLITS + 2}
+    con.execute(read_sql("steps/alike_leaks"), parameters)
     con.unregister("chosen")
     _settle(con, members)
 
@@ -313,7 +387,7 @@ def _drop_leaks(con: duckdb.DuckDBPyConnection, members: Members) -> None:
         "leaks": leaks[affected],
     }
     con.register("affected", pl.DataFrame(columns))
-    con.execute(read_sql("steps/leaks"), {"position": _AFTER_RULES + 3})
+    con.execute(read_sql("steps/leaks"), {"position": _SPLITS + 2})
     con.unregister("affected")
     _settle(con, members)
 

@@ -15,11 +15,15 @@ import duckdb
 import orjson
 import polars as pl
 
+from dataprep.against import Against
 from dataprep.decide import DECIDE_VERSION, Decision, check_promises, decide, make_funnel
 from dataprep.decisions.entries import Decisions
 from dataprep.decisions.match import load_decisions
+from dataprep.file_job import PreparedFile
 from dataprep.fingerprints import fingerprint
 from dataprep.gather import Gathered
+from dataprep.known import Known, find_known
+from dataprep.pairing import Paired
 from dataprep.parent import Parent, find_parent
 from dataprep.pipeline.models import Pipeline
 from dataprep.rules.config import RuleConfig
@@ -36,6 +40,7 @@ from dataprep.store.files import (
 )
 from dataprep.store.layout import Store
 from dataprep.store.meta_columns import MetaColumn
+from dataprep.store.near import NearPart, write_near
 from dataprep.store.publish import version_id
 from dataprep.store.version import Contents, describe_contents, write_tables
 
@@ -52,10 +57,18 @@ class Question:
     pipeline: Pipeline
     rules: Mapping[str, RuleConfig]
     gathered: Gathered
+    paired: Paired | None
+    """The near duplicates among all records; None where none are looked for."""
     rows: int
     """Rows read, rejects included."""
     rejects: Sequence[str]
     """Fingerprints of the files' rejects."""
+    sketches: Sequence[NearPart] = ()
+    """Where keys and sketches of all records are, in the order of rows."""
+    against: Against = field(default_factory=Against)
+    """What exists already."""
+    known: Known | None = None
+    """The records that exist already; None where they are compared with nothing."""
     decisions: Decisions = field(default_factory=Decisions)
     """What people decided."""
     parent: Parent | None = None
@@ -63,17 +76,19 @@ class Question:
 
     @property
     def inputs(self) -> str:
-        """Fingerprint of everything but the parent version."""
+        """Fingerprint of everything but earlier versions of the dataset itself that move on: parent and own latest."""
         pipeline = self.pipeline
         return fingerprint(
             "decide",
             DECIDE_VERSION,
             self.gathered.fingerprint,
+            self.paired and self.paired.fingerprint,
             {family: [file.parent.name for file in files] for family, files in self.gathered.signals.items()},
             self.rows,
             list(self.rejects),
             [(name, rule.model_dump(mode="json")) for name, rule in self.rules.items()],
-            pipeline.dedup.model_dump(mode="json"),
+            pipeline.dedup.model_dump(mode="json", exclude={"against"}),
+            self.against.inputs,
             pipeline.splits.model_dump(mode="json"),
             pipeline.output.model_dump(mode="json", include={"shape", "compression"}),
             self.decisions.records_digest(),
@@ -82,11 +97,20 @@ class Question:
     @property
     def fingerprint(self) -> str:
         """Fingerprint of the decision."""
-        return fingerprint(self.inputs, self.parent and self.parent.version_id)
+        return fingerprint(self.inputs, self.parent and self.parent.version_id, self.against.own_latest)
 
     def with_parent(self, store: Store) -> Question:
-        """The question of a run, which starts from the dataset's latest version or from that one's parent."""
-        return replace(self, parent=find_parent(store, self.pipeline, self.inputs))
+        """The question of a run, which starts from the dataset's latest version or from what that one started from."""
+        inputs = self.inputs
+        against = self.against.as_latest_was_made(store, self.pipeline.name, inputs)
+        return replace(self, parent=find_parent(store, self.pipeline, inputs), against=against)
+
+    def with_known(
+        self, prepared: Sequence[PreparedFile], store: Store, *, scratch: Store | None = None, owner: str | None = None
+    ) -> Question:
+        """The question with the records found that exist already; see `find_known`."""
+        known = find_known(prepared, self.gathered, self.against, self.pipeline.dedup, store, scratch, owner)
+        return replace(self, known=known)
 
     def decide(self, con: duckdb.DuckDBPyConnection) -> Decision:
         """Answer it in a scratch database, which is left with the tables of `dataprep.decide.decide`.
@@ -97,7 +121,16 @@ class Question:
         self.gathered.attach(con)
         by_hand = load_decisions(con, self.decisions) if self.decisions.records else None
         manual, notes = (by_hand.manual, by_hand.notes) if by_hand else (None, ())
-        decision = decide(con, self.pipeline, self.rules, self.gathered, parent=self.parent, manual=manual)
+        decision = decide(
+            con,
+            self.pipeline,
+            self.rules,
+            self.gathered,
+            parent=self.parent,
+            manual=manual,
+            paired=self.paired,
+            known=self.known,
+        )
         decision.notes[:0] = notes
         return decision
 
@@ -112,6 +145,7 @@ class Decided:
         mode: how records were divided: group, time, source or given.
         notes: what could not be done as asked, in words.
         rules: the pipeline's rules as the manifest describes them.
+        near: what was found of near duplicates, as in `Duplicates.describe`, and how; empty where none were looked for.
         contents: what the version's text files will hold.
         reused: whether it was in the cache.
     """
@@ -121,12 +155,13 @@ class Decided:
     mode: str
     notes: tuple[str, ...]
     rules: tuple[dict[str, Any], ...]
+    near: dict[str, Any]
     contents: Contents
     reused: bool
 
     @property
     def tables(self) -> Path:
-        """Folder of the version's narrow tables: records, ledger, signals, pairs, rejects, funnel."""
+        """Folder of the version's narrow tables: records, near, ledger, signals, pairs, rejects, funnel."""
         return self.folder / _TABLES
 
     @property
@@ -178,11 +213,13 @@ def make_decided(con: duckdb.DuckDBPyConnection, store: Store, question: Questio
     write_tables(con, pipeline.output, unfinished / _TABLES)
     reader = con.sql(read_sql("steps/fates")).to_arrow_reader(_BATCH)
     write_batches(unfinished / _FATES, reader, reader.schema, compression="none", use_dictionary=["fate", "source"])
+    write_near(unfinished / _FATES, question.sketches, unfinished / _TABLES)
     summary = {
         "identity": version_id(con),
         "mode": decision.mode,
         "notes": decision.notes,
         "rules": [rule.describe() for rule in decision.rules],
+        "near": question.paired.summary()["whole"] | decision.near if question.paired else {},
         "contents": asdict(contents),
     }
     write_file(unfinished / _SUMMARY, orjson.dumps(summary))
@@ -202,6 +239,7 @@ def _read(folder: Path, *, reused: bool) -> Decided:
         mode=summary["mode"],
         notes=tuple(summary["notes"]),
         rules=tuple(summary["rules"]),
+        near=summary["near"],
         contents=Contents(**contents | {"meta": meta, "extras": tuple(contents["extras"])}),
         reused=reused,
     )

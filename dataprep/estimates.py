@@ -36,6 +36,9 @@ GATHERED_BYTES_A_RECORD: Final = 200
 NARROW_BYTES_A_RECORD: Final = 200
 """Bytes of a version's tables beside the text for each record: 159 (generated rows) to 223 (T0, a third of it edited).
 They are the cached ones, linked."""
+SKETCH_BYTES_A_RECORD: Final = 230
+"""Bytes of a kept record's sketch in a version, where near duplicates are looked for."""
+_NEAR_PART_BYTES: Final = 10_000
 _PART_BYTES: Final = 14_000
 """Bytes of a part without records: footers of its files. They weigh on a trial's small parts, not on a run's."""
 _GROWTH_BYTES: Final = 16_000_000
@@ -56,6 +59,7 @@ class SourceSample:
         records: records that the trial made of them.
         cache_bytes: files that the trial left in its cache.
         text_bytes: their text as a version would hold it, compressed.
+        sketched: whether near duplicates are looked for.
     """
 
     source_bytes: int
@@ -64,6 +68,7 @@ class SourceSample:
     records: int
     cache_bytes: int
     text_bytes: int
+    sketched: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +126,8 @@ def estimate(samples: Sequence[SourceSample], store: Path) -> Estimate:
         size = max(sample.sample_bytes, 1)
         records = _times(sample.records, sample.source_bytes, size)
         cache += _times(sample.cache_bytes, sample.pending_bytes, size) + records * GATHERED_BYTES_A_RECORD
-        version += _times(sample.text_bytes, sample.source_bytes, size) + records * NARROW_BYTES_A_RECORD
+        narrow = NARROW_BYTES_A_RECORD + (SKETCH_BYTES_A_RECORD if sample.sketched else 0)
+        version += _times(sample.text_bytes, sample.source_bytes, size) + records * narrow
         total += records
     return Estimate(cache, version, scratch_bytes(total), free_bytes(store))
 
@@ -162,9 +168,10 @@ def measure_sample(
         if not item.summary.part_records:  # set aside whole: it may not even open
             continue
         texts = item.part_files(item.prepare, "records")
-        folders = (item.prepare, item.keys, *item.measures.values())
+        folders = (item.prepare, item.keys, *item.measures.values(), *filter(None, [item.near]))
         found = sum(path.stat().st_size for folder in folders for path in folder.glob("*.parquet"))
-        cache_bytes += max(found - len(texts) * _PART_BYTES, 0)
+        footers = _PART_BYTES + (0 if item.near is None else _NEAR_PART_BYTES)
+        cache_bytes += max(found - len(texts) * footers, 0)
         text_bytes += sum(_compressed(path.read_bytes(), compression) for path in texts)
         sample_bytes += _stored_bytes(item, limits, block_bytes)
     return SourceSample(
@@ -174,6 +181,7 @@ def measure_sample(
         records=sum(item.summary.records for item in prepared),
         cache_bytes=cache_bytes,
         text_bytes=text_bytes,
+        sketched=any(item.near is not None for item in prepared),
     )
 
 

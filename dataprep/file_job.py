@@ -19,11 +19,18 @@ import pyarrow.parquet as pq
 
 from dataprep.errors import InputError
 from dataprep.events import Reporter
-from dataprep.fingerprints import fingerprint, keys_fingerprint, measure_fingerprint, prepare_fingerprint
+from dataprep.fingerprints import (
+    fingerprint,
+    keys_fingerprint,
+    measure_fingerprint,
+    near_fingerprint,
+    prepare_fingerprint,
+)
 from dataprep.ingest.bytestream import open_regular
 from dataprep.ingest.discover import SourceFile
 from dataprep.ingest.formats import open_blocks
 from dataprep.ingest.rows import RAW_LIMIT, Block, Reject
+from dataprep.pairs.near_keys import NearKeys
 from dataprep.parts import (
     PartSettings,
     PartSummary,
@@ -56,6 +63,8 @@ class PreparedFile:
     prepare: Path
     keys: Path
     measures: dict[str, Path]
+    near: Path | None
+    """None where no near duplicates are looked for."""
     summary: PartSummary = field(default_factory=PartSummary)
     reused: list[str] = field(default_factory=list)
 
@@ -97,6 +106,7 @@ class FileJob:
         self._owner = owner
         self._block_bytes = block_bytes
         self._sample_rows = sample_rows
+        self._near_keys = NearKeys(pipeline.dedup.near)
         self._unreadable: InputError | None = None
         sha256 = ""
         try:
@@ -134,10 +144,11 @@ class FileJob:
                 family.name: store.step("measure", measure_fingerprint(prepare, family, pipeline.clean))
                 for family in families()
             },
+            near=store.step("near", near_fingerprint(prepare, pipeline.dedup.near)) if pipeline.dedup.near.on else None,
         )
 
     def missing(self) -> list[str]:
-        """The steps that must be computed for this file: `prepare`, `keys` or names of families of signals."""
+        """The steps that must be computed for this file: `prepare`, `keys`, `near` or names of families of signals."""
         finished = self._finished()
         return [name for name in self._outputs() if name not in finished]
 
@@ -172,7 +183,9 @@ class FileJob:
 
     def _outputs(self) -> dict[str, Path]:
         """Where each step's parts belong; `prepare` first, because the others follow its cuts."""
-        return {"prepare": self.result.prepare, "keys": self.result.keys, **self.result.measures}
+        result = self.result
+        near = {} if result.near is None else {"near": result.near}
+        return {"prepare": result.prepare, "keys": result.keys, **result.measures, **near}
 
     def _finished(self) -> dict[str, PartSummary]:
         """The steps that are in the cache, with their counts.
@@ -261,8 +274,9 @@ class FileJob:
         if "keys" in made:
             key_part(batch, self._settings.dedup, made["keys"], index)
         measures = {name: folder for name, folder in made.items() if name in self.result.measures}
-        if measures:
-            measure_part(batch, self._settings.clean, measures, index)
+        near = (self._near_keys, made["near"]) if "near" in made else None
+        if measures or near:
+            measure_part(batch, self._settings.clean, measures, near, index)
 
     def _check_unchanged(self) -> None:
         """Refuse a file that is not what its digest was taken of."""

@@ -16,14 +16,17 @@ from dataprep.clean import CLEANERS
 from dataprep.clean.config import CleanConfig
 from dataprep.ingest.config import IngestLimits, SourceConfig
 from dataprep.ingest.shapes import Mapping
-from dataprep.pairs.config import DedupConfig
+from dataprep.pairs.config import DedupConfig, NearConfig
 from dataprep.signals import Family
 
 INGEST_VERSION: Final = 2
 """Raised by hand whenever readers, shapes or the part layout give other results for the same bytes."""
 
-KEYS_VERSION: Final = 1
+KEYS_VERSION: Final = 2
 """Raised by hand whenever duplicate keys come out differently."""
+
+NEAR_VERSION: Final = 1
+"""Raised by hand whenever sketches for near duplicates come out differently."""
 
 _READING_FIELDS: Final = {
     "columns", "csv", "encoding", "format", "group", "id", "label", "shape", "split", "split_column", "template",
@@ -69,6 +72,11 @@ def prepare_fingerprint(
 def keys_fingerprint(prepare: str, dedup: DedupConfig) -> str:
     """Of one file's duplicate keys."""
     return fingerprint("keys", KEYS_VERSION, prepare, dedup.fields, dedup.normalize)
+
+
+def near_fingerprint(prepare: str, near: NearConfig) -> str:
+    """Of one file's sketches for near duplicates."""
+    return fingerprint("near", NEAR_VERSION, prepare, near.sketched)
 
 
 def measure_fingerprint(prepare: str, family: Family, clean: CleanConfig) -> str:

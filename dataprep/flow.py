@@ -18,8 +18,8 @@ from typing import Any
 
 import duckdb
 import polars as pl
-import pyarrow as pa
 
+from dataprep.against import Against, prepare_against, resolve_against
 from dataprep.budgets.check import check_rule_names, measure_budgets
 from dataprep.budgets.page import BudgetError
 from dataprep.budgets.report import BudgetReport
@@ -35,6 +35,8 @@ from dataprep.file_job import PreparedFile
 from dataprep.gather import Gathered, gather
 from dataprep.interrupts import interruptible
 from dataprep.manifest import describe_version
+from dataprep.near_summary import NearSummary, near_summary
+from dataprep.pairing import Paired, find_pairs
 from dataprep.pipeline.load import LoadedPipeline
 from dataprep.pipeline.resolve import effective_rules, resolve
 from dataprep.prepare import (
@@ -45,6 +47,8 @@ from dataprep.prepare import (
     rows_read,
     steps_reused,
 )
+from dataprep.rejects import keep_rejects, load_rejects
+from dataprep.sketched import near_parts
 from dataprep.sources import ResolvedSource, resolve_sources
 from dataprep.store.card import dataset_card
 from dataprep.store.catalog import rebuild
@@ -55,9 +59,7 @@ from dataprep.store.files import (
     commit_point,
     link_tree,
     machine_errors,
-    make_folder,
     remove_folder,
-    write_batches,
     write_file,
 )
 from dataprep.store.inventory import has_manifest
@@ -70,7 +72,6 @@ from dataprep.store.sweep import scratch_folder, sweep
 from dataprep.store.version import Part, write_text
 
 DEFAULT_BLOCK_BYTES = 16_000_000
-_REJECTS_AT_A_TIME = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,7 @@ class RunResult:
         path: the version's folder.
         funnel: from rows read to splits, as in the SQL view of that name.
         notes: what could not be done as asked, in words.
+        near: what was found of near duplicates; None where none were looked for.
         counts: rows, records, rejects, kept, held, dropped, splits.
     """
 
@@ -108,6 +110,7 @@ class RunResult:
     funnel: pl.DataFrame
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    near: NearSummary | None = None
     counts: dict[str, Any] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -168,12 +171,13 @@ def _run(loaded: LoadedPipeline, store: Store, options: RunOptions, reporter: Re
     for assumption in loaded.assumed:
         reporter.note(f"assumed: {assumption}")
     rules = effective_rules(pipeline)
-    check_rules(rules)
+    check_rules(rules, pipeline.dedup.conflicts)
     check_rule_names(pipeline.budgets, [*rules, *dict.fromkeys(rule for _, _, rule, _ in BUILT_IN)])
     decisions = read_stated(loaded)
     reporter.step("sources", "looking at sources")
     sources = resolve_sources(pipeline, loaded.base)
-    warnings = [warning for source in sources for warning in source.warnings]
+    against = resolve_against(pipeline, loaded.base, store)
+    warnings = [warning for source in (*sources, *against.sources) for warning in source.warnings]
     reporter.step("prepare", _reading(sources))
     prepared = prepare_files(
         sources,
@@ -186,8 +190,18 @@ def _run(loaded: LoadedPipeline, store: Store, options: RunOptions, reporter: Re
     )
     record.counts = rows_read(prepared)
     record.reused = steps_reused(prepared)
-    record.files = files_read(prepared)
     warnings += _emptiness(prepared)
+    against = prepare_against(
+        against,
+        pipeline,
+        store,
+        workers=options.workers,
+        reporter=reporter,
+        block_bytes=options.block_bytes,
+        owner=record.run_id,
+    )
+    warnings += against.warnings()
+    record.files = files_read([*prepared, *against.files])
 
     with _scratch_database(store, record.run_id, options, record.counts["records"]) as con:
         load_rejects(con, prepared)
@@ -197,11 +211,16 @@ def _run(loaded: LoadedPipeline, store: Store, options: RunOptions, reporter: Re
         except DataprepError:
             keep_rejects(con, store, record.run_id)
             raise
-        reporter.step("decide", "rules, duplicates, splits")
+        reporter.step("pair", "ids, copies, near duplicates")
         gathered = gather(con, prepared, pipeline, store, record.run_id)
-        question = ask(loaded, prepared, gathered, decisions).with_parent(store)
+        paired = find_pairs(prepared, gathered, pipeline.dedup.near, store, record.run_id)
+        reporter.step("decide", "rules, duplicates, splits")
+        question = ask(loaded, prepared, gathered, paired, decisions, against).with_parent(store)
+        question = question.with_known(prepared, store, owner=record.run_id)
         decided = find_decided(store, question, record.run_id) or make_decided(con, store, question, record.run_id)
     record.reused |= {"gather": int(gathered.reused), "decide": int(decided.reused)}
+    if paired is not None:
+        record.reused["pairs"] = int(paired.reused)
     record.counts |= decided.contents.totals
     report = weigh(question, decided.record_files, decided.contents.meta)
     save_report(store, record.run_id, report)
@@ -220,7 +239,8 @@ def _run(loaded: LoadedPipeline, store: Store, options: RunOptions, reporter: Re
     if not has_manifest(store, decided.identity):
         manifest = describe_version(question, decided, sources, prepared, record, warnings)
         _stage(store, manifest, prepared, decided, pipeline.output, record.run_id, reporter)
-    return _publish(store, decided, record, reporter, [*decided.notes, *report.notes], warnings)
+    near = near_summary(decided, gathered, prepared)
+    return _publish(store, decided, record, reporter, [*decided.notes, *report.notes], warnings, near)
 
 
 def _stage(
@@ -256,6 +276,7 @@ def _publish(
     reporter: Reporter,
     notes: Sequence[str],
     warnings: Sequence[str],
+    near: NearSummary | None,
 ) -> RunResult:
     """Give the finished version its number, close the run's record and tell everybody."""
     number, new = point_latest(store, record.dataset, decided.identity, record.run_id)
@@ -274,6 +295,7 @@ def _publish(
         funnel=decided.funnel(),
         notes=tuple(notes),
         warnings=tuple(warnings),
+        near=near,
         counts=record.counts,
         seconds=dict(reporter.step_seconds),
     )
@@ -286,6 +308,7 @@ def _publish(
         path=str(result.path),
         counts=result.counts,
         notes=list(result.notes),
+        near=None if near is None else near.as_dict(),
     )
     return result
 
@@ -305,15 +328,25 @@ def read_stated(loaded: LoadedPipeline) -> Decisions:
     return Decisions() if named is None else read_decisions(loaded.base / named)
 
 
-def ask(loaded: LoadedPipeline, prepared: Sequence[PreparedFile], gathered: Gathered, decisions: Decisions) -> Question:
-    """What is to be decided about prepared files; the parent version is not named yet."""
+def ask(
+    loaded: LoadedPipeline,
+    prepared: Sequence[PreparedFile],
+    gathered: Gathered,
+    paired: Paired | None,
+    decisions: Decisions,
+    against: Against,
+) -> Question:
+    """What is to be decided about prepared files; neither the parent version nor what is known is named yet."""
     return Question(
         pipeline=loaded.pipeline,
         rules=effective_rules(loaded.pipeline),
         gathered=gathered,
+        paired=paired,
         rows=sum(item.summary.rows for item in prepared),
         rejects=[item.prepare.name for item in prepared],
+        sketches=near_parts(prepared),
         decisions=decisions,
+        against=against,
     )
 
 
@@ -346,27 +379,6 @@ def _emptiness(prepared: Sequence[PreparedFile]) -> list[str]:
     return [f"{item.file.shown} has no rows" for item in prepared if not item.summary.rows]
 
 
-def load_rejects(con: duckdb.DuckDBPyConnection, prepared: Sequence[PreparedFile]) -> int:
-    """Make table `rejects` and its counts by reason, `rejected`; returns how many there are."""
-    names = pa.table(
-        {
-            "file": [str(path) for item in prepared for path in item.reject_files()],
-            "source": [item.source.name for item in prepared for _ in item.reject_files()],
-            "path": [item.file.shown for item in prepared for _ in item.reject_files()],
-        }
-    )
-    con.register("reject_files", names)
-    con.execute(
-        "create table rejects as select names.source, names.path, part.* exclude (filename) "
-        "from read_parquet($files, filename = true) as part join reject_files as names on names.file = part.filename",
-        {"files": names["file"].to_pylist()},
-    )
-    con.execute(
-        "create table rejected as select reason, count(*) as rejects from rejects group by reason order by reason"
-    )
-    return int(con.sql("select count(*) from rejects").fetchall()[0][0])
-
-
 def check_anything_kept(decided: Decided) -> None:
     """Stop the run where no record is left: an empty version would only break whoever reads `latest` next.
 
@@ -383,14 +395,6 @@ def check_anything_kept(decided: Decided) -> None:
         step="decide",
         hint='see why with `dataprep sql "from ledger"`, then change the rules',
     )
-
-
-def keep_rejects(con: duckdb.DuckDBPyConnection, store: Store, run_id: str) -> None:
-    """Leave the rejects of a run that stops before deciding where SQL finds them."""
-    folder = store.run(run_id) / "tables" / "rejects"
-    make_folder(folder)
-    rejects = con.sql("select * from rejects order by source, path, line").to_arrow_reader(_REJECTS_AT_A_TIME)
-    write_batches(folder / "rejects-00000.parquet", rejects, rejects.schema)
 
 
 @contextmanager

@@ -34,10 +34,11 @@ from dataprep.store.files import (
 from dataprep.store.layout import Store
 from dataprep.store.meta_columns import MetaColumn, meta_columns
 
-GATHER_VERSION: Final = 1
+GATHER_VERSION: Final = 2
 """Raised by hand whenever ids, numbers of keys or the columns of the table come out differently."""
 
 _TABLE: Final = "gathered.parquet"
+_PREFIXES: Final = "prefixes.parquet"
 _DICTIONARIES: Final = ("source", "path", "label", "given_split", "layout", "group_key")
 """Columns with few distinct values; the others are stored as they are."""
 _BATCH: Final = 100_000
@@ -50,6 +51,7 @@ class Gathered:
     Attributes:
         fingerprint: of everything in the table.
         table: the Parquet file, one line a record: `row` and the columns of `sql/steps/gathered.sql`.
+        prefixes: which conversations begin with which, as in `sql/steps/gather_prefixes.sql`.
         records: number of records.
         signals: for each family the files of its parts, in order.
         edits: files of what cleaning changed, in order of parts.
@@ -60,6 +62,7 @@ class Gathered:
 
     fingerprint: str
     table: Path
+    prefixes: Path
     records: int
     signals: dict[str, list[Path]]
     edits: list[Path]
@@ -68,8 +71,9 @@ class Gathered:
     reused: bool
 
     def attach(self, con: duckdb.DuckDBPyConnection) -> None:
-        """Make the views `rows`, `signals`, `signals_<family>` of each family alone, and `edits` in a database."""
-        con.execute(f"create view rows as select * from read_parquet({parquet_list([self.table])})")
+        """Make the views `rows`, `prefixes`, `signals`, `signals_<family>` of each family alone, and `edits`."""
+        for name, file in (("rows", self.table), ("prefixes", self.prefixes)):
+            con.execute(f"create view {name} as select * from read_parquet({parquet_list([file])})")
         # Parts are numbered in order, and rows within them, so the files of all families stand side by side.
         families = [f"read_parquet({parquet_list(files)})" for files in self.signals.values()]
         con.execute(
@@ -125,7 +129,7 @@ def gather(
     reused = (folder / _TABLE).exists()
     if not reused:
         unfinished = temporary_folder(folder, owner or "sample")
-        _make(con, prepared, pipeline, unfinished / _TABLE)
+        _make(con, prepared, pipeline, unfinished)
         if not take_place(unfinished, folder):
             remove_folder(unfinished)
         commit_point(CommitPoint.STEP_PUBLISHED)
@@ -151,6 +155,7 @@ def find_gathered(
     return Gathered(
         fingerprint=name,
         table=store.step("gather", name) / _TABLE,
+        prefixes=store.step("gather", name) / _PREFIXES,
         records=base_row,
         signals=signals,
         edits=[file for item in prepared for file in item.part_files(item.prepare, "edits")],
@@ -160,7 +165,7 @@ def find_gathered(
     )
 
 
-def _make(con: duckdb.DuckDBPyConnection, prepared: Sequence[PreparedFile], pipeline: Pipeline, target: Path) -> None:
+def _make(con: duckdb.DuckDBPyConnection, prepared: Sequence[PreparedFile], pipeline: Pipeline, folder: Path) -> None:
     row_files = [file for item in prepared for file in item.part_files(item.prepare, "rows")]
     key_files = [file for item in prepared for file in item.part_files(item.keys, "keys")]
     sizes = [records for item in prepared for records in item.summary.part_records]
@@ -182,8 +187,11 @@ def _make(con: duckdb.DuckDBPyConnection, prepared: Sequence[PreparedFile], pipe
     con.execute(statements.replace("$key_files", parquet_list(key_files)))
     _settle_ids(con, pipeline)
     reader = con.sql(read_sql("steps/gathered")).to_arrow_reader(_BATCH)
-    write_batches(target, reader, reader.schema, compression="none", use_dictionary=list(_DICTIONARIES))
-    for table in ("part_rows", "part_keys", "ids"):
+    write_batches(folder / _TABLE, reader, reader.schema, compression="none", use_dictionary=list(_DICTIONARIES))
+    prefixes = read_sql("steps/gather_prefixes").replace("$key_files", parquet_list(key_files))
+    reader = con.sql(prefixes).to_arrow_reader(_BATCH)
+    write_batches(folder / _PREFIXES, reader, reader.schema, compression="none", use_dictionary=False)
+    for table in ("part_rows", "part_keys", "nodes", "ids"):
         con.execute(f"drop table {table}")
     con.unregister("parts")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from dataprep.against import sketch_settings
 from dataprep.decided import Decided, Question
 from dataprep.file_job import PreparedFile
 from dataprep.signals import families, signal_columns
@@ -31,6 +32,8 @@ def describe_version(
         "parent": question.parent and question.parent.version_id,
         "inputs": question.inputs,
         "gathered": question.gathered.fingerprint,
+        "against": question.against.describe(),
+        "sketches": sketch_settings(question.pipeline.dedup),
         "created_at": now(),
         "run_id": record.run_id,
         "pipeline": record.pipeline,

@@ -9,6 +9,7 @@ A part is four narrow Parquet files and one wide one:
     prepare/<fp>/rejects-00000.parquet   rows that did not become records
     keys/<fp>/keys-00000.parquet         duplicate keys
     measure/<fp>/<family>-00000.parquet  one file for each family of signals
+    near/<fp>/near-00000.parquet         sketches for near duplicates
 
 A part depends on its block and the configuration alone, so results cannot depend on how blocks are cut or on which
 thread took them. Parts are Parquet rather than Arrow files because set steps read them with DuckDB, projected.
@@ -34,9 +35,11 @@ from dataprep.ingest.config import IngestLimits, SourceConfig
 from dataprep.ingest.rows import Block, Reject, Rows, parse_block, reject_row
 from dataprep.ingest.shapes import Converter, Mapping
 from dataprep.pairs.config import DedupConfig
-from dataprep.pairs.keys import duplicate_keys
+from dataprep.pairs.keys import all_keys
+from dataprep.pairs.near_keys import KeyTexts, NearKeys, call_seeds
 from dataprep.record import ROLES, RecordColumns, Turns, batch_of, content_digests
-from dataprep.signals import measure
+from dataprep.signals import families, measure
+from dataprep.signals.block import TextBlock
 from dataprep.store.files import write_table
 
 REJECTS_SCHEMA: Final = pa.schema(
@@ -172,15 +175,45 @@ def write_rejects(rejects: Sequence[Reject], folder: Path, index: int) -> None:
 
 def key_part(batch: pa.RecordBatch, dedup: DedupConfig, folder: Path, index: int) -> None:
     """Compute and write the duplicate keys of a cleaned batch."""
-    keys = duplicate_keys(batch, dedup)
-    write_part(pa.table({"record_key": keys.record, "input_key": keys.input}), part_file(folder, "keys", index))
+    keys, kinds = all_keys(batch, dedup)
+    columns = {
+        "record_key": keys.record,
+        "input_key": keys.input,
+        "answer_key": kinds.answer,
+        "label_key": kinds.label,
+        "tools_key": kinds.tools,
+        "chain_key": kinds.chain,
+        "prefix_keys": kinds.prefixes,
+    }
+    write_part(pa.table(columns), part_file(folder, "keys", index))
 
 
-def measure_part(batch: pa.RecordBatch, clean: CleanConfig, folders: dict[str, Path], index: int) -> None:
-    """Measure and write the signals of a cleaned batch: one table for each family in `folders`."""
-    tables = measure(Turns(batch["turns"]), end_of_text_markers=clean.end_of_text_markers)
+def measure_part(
+    batch: pa.RecordBatch,
+    clean: CleanConfig,
+    folders: dict[str, Path],
+    near: tuple[NearKeys, Path] | None,
+    index: int,
+) -> None:
+    """Measure a cleaned batch and write a table for each family in `folders`, and its sketches, from one scan."""
+    sketches: list[pa.RecordBatch] = []
+    turns = Turns(batch["turns"])
+    calls = call_seeds(turns)
+
+    def sketch(block: TextBlock) -> None:
+        if near is not None:
+            texts = KeyTexts(block.offsets, block.data, block.row_offsets, block.roles, block.input_ends, block.scanned)
+            done = sum(part.num_rows for part in sketches)
+            here = slice(done, done + block.n_rows)
+            sketches.append(near[0].table(texts, batch["label"].slice(done, block.n_rows), calls[here]))
+
+    chosen = [family for family in families() if family.name in folders]
+    markers = clean.end_of_text_markers
+    tables = measure(turns, end_of_text_markers=markers, only=chosen, beside=sketch)
     for family, folder in folders.items():
         write_part(tables[family], part_file(folder, family, index))
+    if near is not None:
+        write_part(pa.Table.from_batches(sketches), part_file(near[1], "near", index))
 
 
 def _convert(rows: Rows, converter: Converter, summary: PartSummary) -> tuple[RecordColumns, list[Reject]]:

@@ -18,17 +18,22 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from dataprep.against import Against, prepare_against, resolve_against
 from dataprep.decide import Decision, decide, make_funnel
 from dataprep.decided import find_decided
 from dataprep.estimates import Estimate, estimate, measure_sample
 from dataprep.events import Reporter
 from dataprep.file_job import PreparedFile
-from dataprep.flow import ask, load_rejects, read_stated
+from dataprep.flow import ask, read_stated
 from dataprep.gather import find_gathered, gather
+from dataprep.known import find_known
+from dataprep.near_plan import PlannedNear, plan_near
+from dataprep.pairing import find_pairs, stored_pairs
 from dataprep.pipeline.load import LoadedPipeline
 from dataprep.pipeline.resolve import effective_rules
 from dataprep.prepare import check_any_record, look_up, prepare_files
 from dataprep.record import ROLES, Turns
+from dataprep.rejects import load_rejects
 from dataprep.sources import resolve_sources
 from dataprep.store.inventory import known_digests
 from dataprep.store.layout import Store
@@ -83,6 +88,8 @@ class Plan:
     rules: tuple[PlannedRule, ...]
     cleaners: dict[str, int]
     """Edits of each cleaner in the sample, by records."""
+    near: PlannedNear | None
+    """How near duplicates will be looked for; None where they are not."""
     split_mode: str
     funnel: pl.DataFrame
     """The sample's own funnel."""
@@ -99,7 +106,9 @@ def make_plan(loaded: LoadedPipeline, store: Store, *, sample_rows: int) -> Plan
     """Check a pipeline against its data and try a sample. See `dataprep.plan`."""
     pipeline = loaded.pipeline
     sources = resolve_sources(pipeline, loaded.base)
-    stored = look_up(sources, pipeline, store, known_digests(store, pipeline.name))
+    against = resolve_against(pipeline, loaded.base, store)
+    digests = known_digests(store, pipeline.name)
+    stored = look_up(sources, pipeline, store, digests)
     with tempfile.TemporaryDirectory(prefix="dataprep-plan-") as folder:
         prepared = prepare_files(
             sources,
@@ -126,11 +135,23 @@ def make_plan(loaded: LoadedPipeline, store: Store, *, sample_rows: int) -> Plan
             ]
             gathered = gather(con, prepared, pipeline, Store(Path(folder)))
             gathered.attach(con)
-            decision = decide(con, pipeline, effective_rules(pipeline), gathered)
+            paired = find_pairs(prepared, gathered, pipeline.dedup.near, Store(Path(folder)))
+            sampled = prepare_against(
+                against,
+                pipeline,
+                Store(Path(folder)),
+                workers=1,
+                reporter=Reporter(),
+                block_bytes=_SAMPLE_BLOCK_BYTES,
+                sample_rows=sample_rows,
+            )
+            known = find_known(prepared, gathered, sampled, pipeline.dedup, store, Store(Path(folder)))
+            decision = decide(con, pipeline, effective_rules(pipeline), gathered, paired=paired, known=known)
             make_funnel(con, pipeline, decision, sum(item.summary.rows for item in prepared))
             funnel = con.sql("select * from funnel order by position").pl()
             counts = _firings(con)
             examples = _examples(con, prepared)
+            near = plan_near(pipeline.dedup.near, prepared)
             misses = _near_misses(con, decision)
     rules = tuple(
         PlannedRule(
@@ -169,28 +190,42 @@ def make_plan(loaded: LoadedPipeline, store: Store, *, sample_rows: int) -> Plan
         ),
         rules=rules,
         cleaners=cleaners,
+        near=near,
         split_mode=decision.mode,
         funnel=funnel,
         disk=estimate(samples, store.root),
-        decided=None if stored.missing else _decided(loaded, stored.prepared, store),
+        decided=None
+        if stored.missing
+        else _decided(loaded, stored.prepared, store, against.stored(pipeline, store, digests)),
         notes=tuple(decision.notes),
         assumed=loaded.assumed,
-        warnings=tuple(warning for source in sources for warning in source.warnings),
+        warnings=tuple(warning for source in (*sources, *against.sources) for warning in source.warnings),
     )
 
 
-def _decided(loaded: LoadedPipeline, prepared: Sequence[PreparedFile], store: Store) -> str | None:
-    gathered = find_gathered(prepared, loaded.pipeline, store)
-    if not gathered.table.exists():
+def _decided(
+    loaded: LoadedPipeline, prepared: Sequence[PreparedFile], store: Store, against: Against | None
+) -> str | None:
+    if against is None:
         return None
-    decided = find_decided(store, ask(loaded, prepared, gathered, read_stated(loaded)).with_parent(store))
+    gathered = find_gathered(prepared, loaded.pipeline, store)
+    paired = stored_pairs(prepared, gathered, loaded.pipeline.dedup.near, store)
+    if not gathered.table.exists() or (paired is None and loaded.pipeline.dedup.near.on):
+        return None
+    question = ask(loaded, prepared, gathered, paired, read_stated(loaded), against)
+    decided = find_decided(store, question.with_parent(store))
     return None if decided is None else decided.identity
 
 
 _BUILT_IN_WORDS = {
+    "known_before": "records that are, or nearly are, records of what `dedup.against` names",
     "exact_duplicate": "copies of a record that stays, equal after normalisation",
-    "leaks_into_test": "records on the train side that share their text, input or group with a test record",
-    "leaks_into_validation": "records on the train side that share their text, input or group with a validation record",
+    "near_duplicate": "records whose words are nearly those of one that stays",
+    "prefix_of_longer": "conversations that a longer one begins with, turn by turn",
+    "conflicting_answer": "records that ask the same as others and answer differently, by text or by label",
+    "boilerplate_answer": "records whose answer more others give than `dedup.answers.most` allows",
+    "leaks_into_test": "records on the train side that share text, input or group with a test record, or nearly",
+    "leaks_into_validation": "records on the train side that share them with a validation record, or nearly",
     "no_given_split": "records for which no split is given",
     "no_time": "records without a time",
     "cleaner_failed": "records on which a cleaner failed",

@@ -9,7 +9,7 @@ unprepared file, and of the others those that no rule of their own takes, since 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -21,15 +21,19 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from dataprep.against import Against, prepare_against, resolve_against
 from dataprep.budgets.config import BudgetConfig
 from dataprep.budgets.report import BudgetReport
 from dataprep.decide import check_rules
 from dataprep.decided import find_decided
 from dataprep.errors import InputError
+from dataprep.events import Reporter
+from dataprep.excerpts import excerpts
 from dataprep.file_job import PreparedFile
-from dataprep.flow import ask, read_stated, weigh
+from dataprep.flow import DEFAULT_BLOCK_BYTES, ask, read_stated, weigh
 from dataprep.gather import Gathered, find_gathered, gather
 from dataprep.known_sources import resolve_known_sources
+from dataprep.pairing import find_pairs, stored_pairs
 from dataprep.pipeline.load import LoadedPipeline
 from dataprep.pipeline.resolve import effective_rules
 from dataprep.prepare import look_up
@@ -101,7 +105,7 @@ class WhatIf:
 
 def what_if(base: LoadedPipeline, changed: LoadedPipeline, store: Store, *, examples: int) -> WhatIf:
     """Compare a pipeline with a changed one. See `dataprep.whatif`."""
-    check_rules(effective_rules(changed.pipeline))
+    check_rules(effective_rules(changed.pipeline), changed.pipeline.dedup.conflicts)
     with reading_cache(store), machine_errors(Path(tempfile.gettempdir())):
         return _what_if(base, changed, store, examples)
 
@@ -180,14 +184,17 @@ def _decide(
     with duckdb.connect() as con:
         if not gathered.table.exists():
             gathered = gather(con, prepared, pipeline, Store(scratch))
-        question = ask(loaded, prepared, gathered, read_stated(loaded)).with_parent(store)
+        near = pipeline.dedup.near
+        paired = stored_pairs(prepared, gathered, near, store) or find_pairs(prepared, gathered, near, Store(scratch))
+        against = _against(loaded, store, scratch)
+        question = ask(loaded, prepared, gathered, paired, read_stated(loaded), against).with_parent(store)
         decided = find_decided(store, question)
         if decided is not None:
             fates = pl.read_parquet(decided.fates, columns=["fate"], glob=False)["fate"]
             taken = _taken(pl.scan_parquet(decided.record_files, glob=False))
             budgets = weigh(question, decided.record_files, gathered.meta) if weighed else None
             return _Answer(gathered, _codes(fates), taken, decided.notes, budgets)
-        decision = question.decide(con)
+        decision = question.with_known(prepared, store, scratch=Store(scratch)).decide(con)
         split, status = (decision.outcome[name].cast(pl.Enum(_SIDES), strict=False) for name in ("split", "status"))
         side, taken = _codes(split.zip_with(split.is_not_null(), status)), _taken(decision.outcome.lazy())
         if not weighed:  # writing down what budgets are measured on takes a second a million
@@ -200,6 +207,18 @@ def _decide(
 def _taken(outcome: pl.LazyFrame) -> pl.DataFrame:
     taken = outcome.filter(pl.col("rule").is_not_null())
     return taken.select(pl.col("row").cast(pl.Int64), pl.col("step", "rule").cast(pl.String)).collect()
+
+
+def _against(loaded: LoadedPipeline, store: Store, scratch: Path) -> Against:
+    """What exists already; files that were never prepared are, for this question alone."""
+    pipeline = loaded.pipeline
+    against = resolve_against(pipeline, loaded.base, store)
+    stored = against.stored(pipeline, store, known_digests(store, pipeline.name))
+    if stored is not None:
+        return stored
+    return prepare_against(
+        against, pipeline, Store(scratch), workers=1, reporter=Reporter(), block_bytes=DEFAULT_BLOCK_BYTES
+    )
 
 
 def _codes(sides: pl.Series) -> npt.NDArray[np.uint8]:
@@ -321,33 +340,10 @@ def _examples(changes: pl.DataFrame, prepared: Sequence[PreparedFile], limit: in
         .head(limit)
         .sort("before", "after", "row")
     )
-    texts = _texts(prepared, chosen["row"].to_list())
+    texts = excerpts(prepared, chosen["row"].to_list(), _CHARACTERS)
     for line in chosen.iter_rows(named=True):
         rule = line["rule_after"] or line["rule_before"] or ""
         yield Example(line["record_id"], line["before"], line["after"], rule, texts.get(line["row"], ""))
-
-
-def _texts(prepared: Sequence[PreparedFile], rows: Sequence[int]) -> dict[int, str]:
-    """The beginning of the text of some records."""
-    texts: dict[int, str] = {}
-    base = 0
-    for item in prepared:
-        for path, size in zip(item.part_files(item.prepare, "records"), item.summary.part_records, strict=True):
-            wanted = [row - base for row in rows if base <= row < base + size]
-            if wanted:
-                turns = pl.read_parquet(path, columns=["turns"], glob=False)["turns"].gather(wanted)
-                texts |= {base + row: _beginning(said) for row, said in zip(wanted, turns.to_list(), strict=True)}
-            base += size
-    return texts
-
-
-def _beginning(turns: Sequence[Mapping[str, str | None]]) -> str:
-    said = [
-        f"{turn['role']}: {'(null)' if turn['content'] is None else ' '.join(turn['content'].split())}"
-        for turn in turns
-    ]
-    text = " | ".join(said)
-    return text if len(text) <= _CHARACTERS else f"{text[: _CHARACTERS - 1]}…"
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,17 @@ settings.load_profile("patient")
 
 if TYPE_CHECKING:
     from tests.bad_inputs import Desk
+
+
+def pytest_collection_finish() -> None:
+    """Set aside what is loaded by now, which stays to the end: walking through it in every collection took 15 %."""
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_unconfigure() -> None:
+    gc.unfreeze()  # else libraries complain at exit of objects that were never let go
+
 
 SHARED = Path(os.environ.get("DATAPREP_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
 

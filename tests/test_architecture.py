@@ -37,12 +37,13 @@ ALLOWED: dict[str, frozenset[str]] = {
     "clean": FOUNDATION | {"store"},  # store.tables: the layout of edits, which the ledger publishes
     "signals": FOUNDATION,
     "pairs": FOUNDATION,
+    "dedup": FOUNDATION | {"ingest", "pairs"},  # near duplicates of one file, without a store
     "rules": FOUNDATION | {"pipeline"},  # pipeline.quoting: how a mistake quotes what the user wrote
     "splits": FOUNDATION,
     # The pipeline file looks at data to write itself, and knows the default rules. It prepares and decides nothing.
     "pipeline": FOUNDATION | {"ingest", "rules"},
     # The store writes and reads what was decided. It does not know how rows are read, cleaned or judged.
-    "store": FOUNDATION | {"why"},  # why: `Version.why`, at its call only
+    "store": FOUNDATION | {"clusters", "why"},  # `Version.clusters` and `Version.why`, at their calls only
     # Sources are found, and their shape detected, before anything is prepared.
     "sources": FOUNDATION | {"ingest", "pipeline"},
     "known_sources": FOUNDATION | {"ingest", "pipeline", "sources", "store"},  # or taken from what the store knows
@@ -51,16 +52,53 @@ ALLOWED: dict[str, frozenset[str]] = {
     "parts": FOUNDATION | {"ingest", "clean", "signals", "pairs", "store"},  # store.files: where writing can fail
     "unfinished": FOUNDATION | {"parts", "store"},
     "file_job": FOUNDATION
-    | {"events", "fingerprints", "ingest", "parts", "pipeline", "signals", "sources", "store", "unfinished"},
+    | {"events", "fingerprints", "ingest", "pairs", "parts", "pipeline", "signals", "sources", "store", "unfinished"},
     "prepare": FOUNDATION | {"events", "file_job", "parts", "pipeline", "sources", "store"},
+    "pairing": FOUNDATION | {"file_job", "fingerprints", "gather", "pairs", "store"},
+    "duplicates": FOUNDATION | {"pairing", "pairs", "splits"},
+    "excerpts": FOUNDATION | {"file_job"},
+    "near_summary": FOUNDATION | {"decided", "excerpts", "file_job", "gather"},
     "gather": FOUNDATION | {"file_job", "fingerprints", "pipeline", "store"},
     "parent": FOUNDATION | {"pipeline", "store"},
-    "decide": FOUNDATION | {"gather", "parent", "pipeline", "rules", "signals", "splits", "store"},
-    "decided": FOUNDATION | {"decide", "decisions", "fingerprints", "gather", "parent", "pipeline", "store"},
-    "manifest": FOUNDATION | {"decided", "file_job", "signals", "sources", "store"},
+    # What exists already: earlier versions through the store, files through the cache.
+    "sketched": FOUNDATION | {"file_job", "parts", "store"},
+    "against": FOUNDATION | {"events", "file_job", "fingerprints", "pairs", "pipeline", "prepare", "sources", "store"},
+    "known": FOUNDATION | {"against", "file_job", "fingerprints", "gather", "pairs", "sketched", "store"},
+    "rejects": FOUNDATION | {"file_job", "store"},
+    "kinds": FOUNDATION | {"duplicates", "signals", "splits"},
+    "decide": FOUNDATION
+    | {
+        "duplicates",
+        "gather",
+        "kinds",
+        "known",
+        "pairing",
+        "parent",
+        "pipeline",
+        "rules",
+        "signals",
+        "splits",
+        "store",
+    },
+    "decided": FOUNDATION
+    | {
+        "against",
+        "decide",
+        "decisions",
+        "file_job",
+        "fingerprints",
+        "gather",
+        "known",
+        "pairing",
+        "parent",
+        "pipeline",
+        "store",
+    },
+    "manifest": FOUNDATION | {"against", "decided", "file_job", "signals", "sources", "store"},
     "interrupts": frozenset(),
     "flow": FOUNDATION
     | {
+        "against",
         "budgets",
         "decide",
         "decided",
@@ -71,14 +109,19 @@ ALLOWED: dict[str, frozenset[str]] = {
         "gather",
         "interrupts",
         "manifest",
+        "near_summary",
+        "pairing",
         "pipeline",
         "prepare",
+        "rejects",
+        "sketched",
         "sources",
         "store",
     },
     # Questions about a run that was not made: the functions of a run, on a sample or on what is stored.
     "planning": FOUNDATION
     | {
+        "against",
         "decide",
         "decided",
         "estimates",
@@ -86,13 +129,33 @@ ALLOWED: dict[str, frozenset[str]] = {
         "file_job",
         "flow",
         "gather",
+        "known",
+        "near_plan",
+        "pairing",
         "pipeline",
         "prepare",
+        "rejects",
         "sources",
         "store",
     },
+    "near_plan": FOUNDATION | {"file_job", "pairs"},
     "what_if": FOUNDATION
-    | {"budgets", "decide", "decided", "file_job", "flow", "gather", "known_sources", "pipeline", "prepare", "store"},
+    | {
+        "against",
+        "budgets",
+        "decide",
+        "decided",
+        "excerpts",
+        "events",
+        "file_job",
+        "flow",
+        "gather",
+        "known_sources",
+        "pairing",
+        "pipeline",
+        "prepare",
+        "store",
+    },
     "estimates": FOUNDATION | {"file_job", "ingest", "sources"},  # a trial's files, weighed
     # What went is compared with what was allowed; what people say to it, and to held records, goes into a file.
     "budgets": FOUNDATION | {"pipeline", "store"},  # pipeline.quoting: names of slices and rules in messages
@@ -104,6 +167,10 @@ ALLOWED: dict[str, frozenset[str]] = {
     "show": FOUNDATION | {"store"},
     "why": FOUNDATION | {"clean", "store"},  # clean.edits: undoing edits to show the text as it was
     "why_text": FOUNDATION | {"clean", "why"},
+    "text_diff": FOUNDATION | {"clean"},  # clean.edits: the words between two places where long texts agree
+    # decisions.texts: what a stopped run's records say; pipeline.quoting: ids in messages
+    "clusters": FOUNDATION | {"clean", "decisions", "pipeline", "store", "text_diff"},
+    "clusters_text": FOUNDATION | {"clean", "clusters", "why_text"},
     # clean.edits and why_text: showing two versions of a text as `why` does.
     "compare": FOUNDATION | {"clean", "store", "why_text"},
     # What is stored is computed anew by what computed it; `store` may not know these, so `verify` has two halves.
@@ -115,12 +182,17 @@ ALLOWED: dict[str, frozenset[str]] = {
     | {
         "api",
         "budgets",
+        "clusters",
+        "clusters_text",
         "compare",
         "decisions",
+        "dedup",
         "events",
         "export",
         "flow",
         "lineage",
+        "memory",
+        "near_plan",
         "pipeline",
         "planning",
         "recompute",

@@ -233,7 +233,7 @@ def test_label_shares_are_compared(publish: Publish, tmp_path: Path) -> None:
 
 
 def test_fewer_copies_in_the_sources_are_no_change_of_the_pipeline(publish: Publish, tmp_path: Path) -> None:
-    off = "dedup: {exact: false}\nsplits: {train: 1, validation: 0, test: 0}"
+    off = "dedup: {exact: false, near: {action: none}}\nsplits: {train: 1, validation: 0, test: 0}"
     a = publish(rows(1, 1, 2), off)
     b = publish(rows(1, 2), off)
     assert found(compared(tmp_path, a, b)) == [("removed", "source", None, 1)]

@@ -273,7 +273,7 @@ def test_readers_of_the_catalog_never_see_an_error_while_runs_publish(messy_text
     seen, errors, done = [], [], threading.Event()
 
     def read():
-        while not done.is_set():
+        while not done.wait(0.005):
             try:
                 with duckdb.connect(tmp_path / "store" / "catalog" / "current.duckdb", read_only=True) as con:
                     seen.append(con.sql("select count(distinct version), count(text) from records").fetchall()[0])

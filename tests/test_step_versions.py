@@ -21,7 +21,7 @@ from tests.code_digest import code_digest, imported_modules
 VERSIONS = Path(__file__).with_name("step_versions.json")
 RECORDED_WITH = (3, 11)  # ast.unparse, which the digests are of, may write the same code otherwise elsewhere
 STATEMENTS = sorted(Path(__file__).parents[1].glob("sql/steps/*.sql"))
-GATHERING = [path for path in STATEMENTS if path.stem in ("gather", "gathered", "repeated_ids")]
+GATHERING = [path for path in STATEMENTS if path.stem in ("gather", "gathered", "gather_prefixes", "repeated_ids")]
 CLEANING = ("dataprep.clean.cleaner", "dataprep.clean.prefilter", "dataprep.clean.cuts")
 """What runs the cleaners: it can change what any of them does."""
 
@@ -46,7 +46,13 @@ def current_versions() -> dict[str, dict[str, int | str]]:
         "decide": {
             "version": DECIDE_VERSION,
             "code": code_digest(
-                ["dataprep.decide", "dataprep.decided", "dataprep.store.version", "dataprep.decisions.match"],
+                [
+                    "dataprep.decide",
+                    "dataprep.decided",
+                    "dataprep.kinds",
+                    "dataprep.store.version",
+                    "dataprep.decisions.match",
+                ],
                 rooms=["dataprep.splits", "dataprep.rules", "dataprep.kernels.allocate"],
                 sql=[path for path in STATEMENTS if path not in GATHERING],
             ),

@@ -14,7 +14,7 @@ from tempfile import NamedTemporaryFile
 
 import typer
 
-from dataprep.cli import data, erase, history, keep, lineage, pipeline, queue, run, whatif
+from dataprep.cli import clusters, data, dedup, erase, history, keep, lineage, pipeline, queue, run, whatif
 from dataprep.cli.help import CommandGroups, examples
 from dataprep.errors import DataprepError
 
@@ -33,11 +33,13 @@ app = typer.Typer(
 pipeline.register(app)
 whatif.register(app)
 run.register(app)
+dedup.register(app)
 pipeline.register_reference(app)
 data.register(app)
 keep.register(app)
 queue.register(app)
 history.register(app)
+clusters.register(app)
 lineage.register(app)
 erase.register(app)
 

@@ -10,9 +10,12 @@ import typer
 from dataprep.cli.help import examples
 
 if TYPE_CHECKING:
+    from dataprep.near_plan import PlannedNear
     from dataprep.planning import Plan
 
 _PANEL = "Prepare"
+_PREAMBLE = 160
+"""Characters of a preamble that are shown."""
 
 
 def register(app: typer.Typer) -> None:
@@ -128,7 +131,7 @@ def _plan_lines(plan: Plan) -> list[str]:
     idle = [rule.name for rule in plan.rules if not rule.fired and not rule.near_misses]
     if idle:
         lines.append(f"  meet nothing here: {', '.join(idle)}")
-    lines += ["", *funnel_lines(plan.funnel), "", f"splits by {plan.split_mode}"]
+    lines += ["", *_near_lines(plan.near), "", *funnel_lines(plan.funnel), "", f"splits by {plan.split_mode}"]
     lines += [f"note: {note}" for note in plan.notes]
     if plan.decided:
         lines.append(f"decided already: a run gives version {plan.decided[:12]}")
@@ -136,6 +139,21 @@ def _plan_lines(plan: Plan) -> list[str]:
     if not plan.disk.fits:
         lines.append("warning: the store's disk has not that much free")
     lines.append("duplicates of rows outside the sample are not seen here; a run finds them all. Nothing was written.")
+    return lines
+
+
+def _near_lines(near: PlannedNear | None) -> list[str]:
+    from dataprep.console import counted
+
+    if near is None:
+        return ["near duplicates are not looked for (dedup.near.action: none)"]
+    lines = ["near duplicates:", *(f"  {words}" for words in near.words)]
+    for one in near.preambles:
+        text = one.text if len(one.text) <= _PREAMBLE else f"{one.text[:_PREAMBLE]}…"
+        size = counted(one.words, "word")
+        lines.append(f"  {one.share:.0%} of the {one.role} turns of {one.source} begin with the same {size}: {text}")
+    if near.preambles:
+        lines.append("      put such texts into dedup.near.strip, or they make records alike; --json has them whole")
     return lines
 
 

@@ -20,34 +20,18 @@ from typing import Final, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from dataprep.kernels.codepoints import BLANK as PARTING
+from dataprep.kernels.codepoints import CLASSES
 from dataprep.kernels.normalize import BLANK, CONTEXTUAL, FIRST_PIECE, SAME, normalize
+from dataprep.kernels.wordhashes import find_unknown
+from dataprep.pairs.normal import fold_stages, normalize_text
+
+__all__ = ["Folding", "FoldingTable", "NormalizedTexts", "folding_of", "normalize_text", "normalize_texts", "piece_of"]
 
 T = TypeVar("T", bound=np.generic)
 
 TABLE_SIZE: Final = 1 << 21
 """Entries of the table: beyond the last code point, because damaged UTF-8 can decode to more."""
-
-
-def normalize_text(text: str) -> str:
-    """The text as duplicate keys see it. Normalising twice changes nothing.
-
-    Method: Unicode Standard Annex 15 (NFKC) and section 3.13 (case folding), repeated until nothing changes: folding
-    can undo a normal form and the other way round (U+0345, U+1E9E).
-
-    >>> normalize_text("  Straße\\u00a0\\u2116 \\uff11\\n")
-    'strasse no 1'
-    """
-    return " ".join(_fold_stages(text)[-1].split())
-
-
-def _fold_stages(text: str) -> list[str]:
-    """The text after each round of case folding and NFKC, the last one stable."""
-    stages = [unicodedata.normalize("NFKC", text)]
-    while True:
-        stages.append(stages[-1].casefold())
-        stages.append(unicodedata.normalize("NFKC", stages[-1]))
-        if stages[-1] == stages[-3]:
-            return stages
 
 
 def _stands_alone(text: str) -> bool:
@@ -68,7 +52,7 @@ def piece_of(char: str) -> str | None:
     >>> piece_of("É"), piece_of("\\u0301"), piece_of("\\u3000")
     ('é', None, ' ')
     """
-    stages = _fold_stages(char)
+    stages = fold_stages(char)
     if not all(_stands_alone(stage) for stage in (char, *stages)):
         return None
     piece = stages[-1]
@@ -77,26 +61,35 @@ def piece_of(char: str) -> str | None:
     return None if any(part.isspace() for part in piece) else piece
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Folding:
     """What is known of code points so far, as arrays for the kernel. Never changes; learning makes another one."""
 
     becomes: npt.NDArray[np.int32]
+    """For the kernel: SAME, BLANK, CONTEXTUAL, a piece, or 0 where nothing is known."""
+    direct: npt.NDArray[np.uint8]
+    """1 where a code point is known to make the same words before and after: it stays as it is, or both it and what
+    becomes of it only part words, as `…` and `...` do."""
     piece_offsets: npt.NDArray[np.int32]
     pieces: npt.NDArray[np.uint8]
 
     @classmethod
     def empty(cls) -> Folding:
         """Nothing known yet."""
-        return cls(np.zeros(TABLE_SIZE, np.int32), np.zeros(1, np.int32), np.empty(0, np.uint8))
+        return cls(
+            np.zeros(TABLE_SIZE, np.int32), np.zeros(TABLE_SIZE, np.uint8), np.zeros(1, np.int32), np.empty(0, np.uint8)
+        )
 
     def with_codes(self, codes: Iterable[int]) -> Folding:
         """The same with more code points known."""
-        becomes = self.becomes.copy()
+        becomes, direct = self.becomes.copy(), self.direct.copy()
         offsets = self.piece_offsets.tolist()
         added: list[bytes] = []
         for code in codes:
             piece = piece_of(chr(code)) if _is_character(code) else None
+            if piece is not None:
+                parts = CLASSES[code] <= PARTING and all(CLASSES[ord(each)] <= PARTING for each in piece)
+                direct[code] = piece == chr(code) or parts
             if piece is None or len(piece.encode()) > len(chr(code).encode()):
                 becomes[code] = CONTEXTUAL
             elif piece == " ":
@@ -108,7 +101,7 @@ class Folding:
                 added.append(piece.encode())
                 offsets.append(offsets[-1] + len(added[-1]))
         pieces = np.concatenate([self.pieces, np.frombuffer(b"".join(added), np.uint8)])
-        return Folding(becomes, np.array(offsets, np.int32), pieces)
+        return Folding(becomes, direct, np.array(offsets, np.int32), pieces)
 
 
 def _is_character(code: int) -> bool:
@@ -137,6 +130,15 @@ class FoldingTable:
 
 
 _TABLE: Final = FoldingTable()
+
+
+def folding_of(data: npt.NDArray[np.uint8]) -> Folding:
+    """What is known of code points, once those of some UTF-8 have been looked up."""
+    folding = _TABLE.folding
+    unknown = np.zeros(TABLE_SIZE, np.bool_)
+    if find_unknown(_read_only(data), folding.becomes, unknown):
+        folding = _TABLE.learn(np.flatnonzero(unknown))
+    return folding
 
 
 @dataclass(frozen=True, slots=True)

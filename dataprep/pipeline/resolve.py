@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from dataprep.errors import InputError
+from dataprep.pairs.config import names_version
 from dataprep.pipeline.load import LoadedPipeline
 from dataprep.pipeline.models import Pipeline
 from dataprep.pipeline.shorthand import no_such_default
@@ -57,5 +58,6 @@ def resolve(loaded: LoadedPipeline) -> dict[str, Any]:
     resolved["rules"] = [
         {"name": name, **rule.model_dump(mode="json")} for name, rule in effective_rules(pipeline).items()
     ]
+    resolved["dedup"]["against"] = [entry for entry in pipeline.dedup.against if names_version(entry)]
     resolved["splits"]["sources"] = dict(sorted(pipeline.splits.sources.items()))
     return resolved

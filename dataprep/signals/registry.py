@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Final
 
@@ -46,7 +46,11 @@ def signal_columns() -> dict[str, SignalColumn]:
 
 
 def measure(
-    turns: Turns, *, end_of_text_markers: tuple[str, ...] = _MARKERS, only: Sequence[Family] | None = None
+    turns: Turns,
+    *,
+    end_of_text_markers: tuple[str, ...] = _MARKERS,
+    only: Sequence[Family] | None = None,
+    beside: Callable[[TextBlock], None] | None = None,
 ) -> dict[str, pa.RecordBatch]:
     """Measure the signals of n records: for each family, by name, a batch of its columns with n rows.
 
@@ -57,6 +61,7 @@ def measure(
         turns: the turns of the records.
         end_of_text_markers: tokenizer markers to count; those of the cleaner's configuration if not given.
         only: the families to measure (those whose stored values are out of date); all if not given.
+        beside: called with each block in order: what else is made from the same scan.
     """
     chosen = families() if only is None else tuple(only)
     blocks: dict[str, list[pa.RecordBatch]] = {family.name: [] for family in chosen}
@@ -64,6 +69,8 @@ def measure(
         block = TextBlock(turns, end_of_text_markers, rows)
         for family in chosen:
             blocks[family.name].append(_measure_family(family, block))
+        if beside is not None:
+            beside(block)
     return {name: pa.concat_batches(batches) for name, batches in blocks.items()}
 
 

@@ -18,7 +18,7 @@ from dataprep.console import clip, one_line
 from dataprep.kernels.allocate import allocate, places
 from dataprep.record import SPLITS
 from dataprep.splits.config import SplitConfig
-from dataprep.splits.members import NONE, Codes, Flags, Keys, Members
+from dataprep.splits.members import NONE, Codes, Flags, Ints, Keys, Members
 
 _LABEL_WIDTH: Final = 40
 """Columns of a label that a note shows."""
@@ -49,6 +49,16 @@ def _pins_of_groups(members: Members, chosen: Flags) -> npt.NDArray[np.uint8]:
     return sides
 
 
+def _numbered(group: Ints) -> tuple[Ints, Ints, npt.NDArray[np.int64]]:
+    """The groups that there are, the place of each record's among them, and their sizes.
+
+    As `np.unique` gives them; but groups are rows, so nothing needs to be sorted.
+    """
+    sizes = np.bincount(group)
+    groups = np.flatnonzero(sizes).astype(np.int32)
+    return groups, (np.cumsum(sizes > 0, dtype=np.int32) - 1)[group], sizes[groups]
+
+
 class Division:
     """The splits of all records still in.
 
@@ -72,10 +82,7 @@ class Division:
         self._input_keys = input_keys
         self._config = config
         self._shares = np.array([config.train, config.validation, config.test])
-        sizes = np.bincount(members.group)
-        self._groups = np.flatnonzero(sizes)
-        self._group_of = (np.cumsum(sizes > 0, dtype=np.int32) - 1)[members.group]
-        self._sizes = sizes[self._groups]
+        self._groups, self._group_of, self._sizes = _numbered(members.group)
         self._stratum = self._strata()
         self._placed = self._pinned()
         free = np.flatnonzero(self._placed == NONE).astype(np.int64)

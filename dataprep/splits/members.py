@@ -131,23 +131,30 @@ def load_keys(con: duckdb.DuckDBPyConnection) -> Keys:
     return keys
 
 
-def group_members(members: Members, input_keys: Keys) -> None:
-    """Number the groups: records with the same input, or the same user-named key, transitively.
+def group_members(members: Members, input_keys: Keys, alike: Ints) -> None:
+    """Number the groups: records with the same input, the same user-named key, or that are alike, transitively.
 
     Method: connected components over inputs, where all inputs of a key are linked with the first of them.
+
+    Args:
+        members: records still in.
+        input_keys: key of every row, shape (rows, 2).
+        alike: places of members that are alike, shape (2, p).
     """
     members.group = members.node
     linked = members.group_node != NONE
     node, key = members.node[linked], members.group_node[linked]
     first = np.empty(len(input_keys), np.int32)
     first[key[::-1]] = node[::-1]  # the first record of each key is assigned last
-    other = first[key]
+    node = np.concatenate([node, members.node[alike[0]]])
+    other = np.concatenate([first[key], members.node[alike[1]]])
     apart = node != other
     if not apart.any():
         return
-    root = components(node[apart], other[apart], len(input_keys))
+    node, other = node[apart], other[apart]
+    root = components(node, other, len(input_keys))
     joined = np.zeros(len(root), np.bool_)
-    joined[node[apart]] = joined[other[apart]] = True
+    joined[node] = joined[other] = True
     nodes = np.flatnonzero(joined)
     root[nodes] = _of_smallest_key(nodes, root[nodes], input_keys)
     members.group = root[members.node]

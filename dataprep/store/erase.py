@@ -178,6 +178,7 @@ def _without(rows: pa.Table, table: str, mask: pa.ChunkedArray) -> pa.Table:
 def _options(file: pq.ParquetFile, table: str) -> dict[str, Any]:
     """Writer options as publishing has them, with the codec that the file has."""
     codec = file.metadata.row_group(0).column(0).compression.lower() if file.num_row_groups else "zstd"
+    codec = "none" if codec == "uncompressed" else codec  # pyarrow writes it under another name than it reads
     plain = parquet_options(OutputConfig(), text=table in _WITH_TEXT)
     return (
         plain

@@ -42,8 +42,9 @@ _REJECTS: Final = (
     "OR (reason = $bad_file AND path IN (SELECT unnest($paths)) AND octet_length(raw) > 0) ORDER BY path, line"
 )
 _COPIES: Final = (
-    "SELECT a_id FROM {0} WHERE b_id IN (SELECT unnest($ids)) UNION SELECT b_id FROM {0} "
-    "WHERE a_id IN (SELECT unnest($ids)) OR cluster_id IN (SELECT unnest($ids))"
+    "WITH exact AS (FROM {0} WHERE kind = 'exact'), stars AS (SELECT a_id FROM exact "
+    "WHERE a_id IN (SELECT unnest($ids)) OR b_id IN (SELECT unnest($ids))) "
+    "SELECT a_id FROM stars UNION SELECT b_id FROM exact WHERE a_id IN (FROM stars)"
 )
 
 

@@ -20,6 +20,7 @@ from dataprep.store.query import open_reference, query_text, run_query
 from dataprep.store.tombstones import splits_left
 
 if TYPE_CHECKING:
+    from dataprep.clusters import ClusterReport
     from dataprep.why import Answer
 
 __all__ = ["Version", "open_version", "resolve"]
@@ -111,6 +112,30 @@ class Version:
     def pairs(self) -> pl.DataFrame:
         """Duplicate pairs."""
         return self._table("pairs")
+
+    def clusters(
+        self,
+        n: int = 5,
+        *,
+        largest: bool = True,
+        doubtful: bool = True,
+        kind: str | None = None,
+        record: str | None = None,
+        members: int = 3,
+    ) -> ClusterReport:
+        """Duplicates to look at: large clusters and doubtful removals; see `dataprep.clusters.find_clusters`."""
+        from dataprep.clusters import find_clusters
+
+        return find_clusters(
+            self.store,
+            self.id,
+            n=n,
+            largest=largest,
+            doubtful=doubtful,
+            kind=kind,
+            record=record,
+            members=members,
+        )
 
     def why(self, what: str) -> Answer:
         """One record's whole story, by id, `file:line` or a piece of its text; see `dataprep.why`."""

@@ -26,7 +26,7 @@ FREED: Final = ".freed-"
 _OWNED: Final = re.compile(r"\..+-(\d{8}-\d{6}-[0-9a-f]{8})-[^-]+")
 """A hidden folder with the id of the run that fills it, as `files.temporary_folder` names them."""
 _SCRATCH: Final = "scratch-"
-_RESUMABLE: Final = ("prepare", "keys", "measure")
+_RESUMABLE: Final = ("prepare", "keys", "measure", "near")
 """Steps that are made of a file part by part."""
 
 

@@ -7,7 +7,7 @@
 | `records/` | record, whatever became of it | no text: lineage, fate, digests and what `data/` cannot carry |
 | `ledger/` | verdict | every firing, one of them decisive for a record that left |
 | `signals/` | record | one column a signal |
-| `pairs/` | duplicate pair | star edges of a cluster, with the exact similarity |
+| `pairs/` | duplicate pair | pairs from 0.1 below the threshold on, with the exact similarity |
 | `rejects/` | row that could not become a record | |
 | `funnel/` | step and rule | in the order of the flow; `remaining` after each |
 """
@@ -82,11 +82,15 @@ LEDGER: Final = _schema(
 
 PAIRS: Final = _schema(
     [
-        ("a_id", pa.string(), "the representative of the cluster: first in the order that decides which copy stays"),
+        ("a_id", pa.string(), "the one that comes first in the order that decides which stays"),
         ("b_id", pa.string(), "its duplicate"),
-        ("kind", pa.string(), "exact"),
-        ("similarity", pa.float64(), "exact Jaccard similarity, 0..1"),
-        ("cluster_id", pa.string(), "equal for all members of one cluster"),
+        (
+            "kind",
+            pa.string(),
+            "exact, near, prefix (one begins with the other), conflict (same input) or answer (same)",
+        ),
+        ("similarity", pa.float64(), "exact Jaccard similarity, 0..1; null for kinds that are not about words"),
+        ("cluster_id", pa.string(), "first record of the cluster; null for pairs below the threshold"),
     ]
 )
 

@@ -167,7 +167,7 @@ def write_text(
         outputs[fate] = _Output(folder / where, name, files, output.rows_per_file, options)
     done = 0
     try:
-        for part, part_fates in zip(parts, _slices(fates, [part.size for part in parts]), strict=True):
+        for part, part_fates in zip(parts, slices(fates, [part.size for part in parts]), strict=True):
             fate_of = part_fates["fate"].to_numpy()
             table = pq.read_table(part.records)
             for fate, target in outputs.items():
@@ -186,7 +186,7 @@ def write_text(
             target.abandon()
 
 
-def _slices(path: Path, sizes: Sequence[int]) -> Iterator[pa.Table]:
+def slices(path: Path, sizes: Sequence[int]) -> Iterator[pa.Table]:
     """A Parquet file's rows as consecutive tables of the given sizes."""
     batches = pq.ParquetFile(path).iter_batches()
     at_hand: pa.Table | None = None

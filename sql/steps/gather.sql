@@ -19,9 +19,19 @@ create table part_keys as
 select
     parts.base_row + part.file_row_number as row,
     part.record_key,
-    coalesce(part.input_key, part.record_key) as input_key
+    coalesce(part.input_key, part.record_key) as input_key,
+    part.answer_key,
+    part.label_key,
+    coalesce(part.tools_key, ''::blob) as tools_key
 from read_parquet($key_files, filename = true, file_row_number = true) as part
 join parts on parts.key_file = part.filename;
+
+create table nodes as
+select input_key, min(row) as node
+from part_keys
+where input_key is not null
+group by input_key
+having count(*) > 1;
 
 create table ids as
 with repeated as (

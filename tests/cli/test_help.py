@@ -8,8 +8,8 @@ from tests.commands import command
 
 PANELS = ["Prepare:", "Look:", "Keep:", "Decide:"]
 COMMANDS = (
-    *("init", "plan", "whatif", "run", "rules", "schema"),
-    *("show", "why", "sql", "diff"),
+    *("init", "plan", "whatif", "run", "dedup", "rules", "schema"),
+    *("show", "why", "sql", "diff", "clusters"),
     *("versions", "verify", "export", "catalog", "gc", "lineage", "forget"),
     *("held", "release", "drop", "accept-budget"),
 )
@@ -32,7 +32,8 @@ def test_commands_stand_in_groups_each_on_one_whole_line() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["init", "plan", "whatif", "run", "show", "why", "sql", "diff", "held", "release", "export", "forget"]
+    "name",
+    ["init", "plan", "whatif", "run", "show", "why", "sql", "diff", "clusters", "held", "release", "export", "forget"],
 )
 def test_a_command_shows_how_it_is_called(name: str) -> None:
     assert f"Examples:\n    dataprep {name} " in help_of(name)

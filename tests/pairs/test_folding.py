@@ -30,14 +30,14 @@ def by_kernel(texts: list[str]) -> list[bytes]:
     return normalize_texts(bounds, np.frombuffer(data, np.uint8)).to_list()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(_TEXTS, max_size=6))
 @example([_TRICKY, "MiXed  case\tand  more than eight ", " " * 20 + "A" * 20 + " " * 20, ""])
 def test_the_kernel_agrees_with_the_definition(texts: list[str]) -> None:
     assert by_kernel(texts) == [normalize_text(text).encode() for text in texts]
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(_TEXTS)
 @example(_TRICKY)
 def test_normalising_twice_changes_nothing(text: str) -> None:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from dataprep.errors import InputError
 from dataprep.pairs.config import DedupConfig
 from dataprep.pairs.folding import normalize_text
-from dataprep.pairs.keys import duplicate_keys, input_keys, record_keys
+from dataprep.pairs.keys import all_keys, duplicate_keys, input_keys, record_keys
 from dataprep.record import MISSING_EXTRA, ROLES, Record, Role, Turn, build_batch
 
 EXACT = DedupConfig(normalize=False)
@@ -169,6 +169,13 @@ def test_keys_stay_what_they_are() -> None:
     keys = duplicate_keys(batch, DedupConfig())
     assert keys.record[0].as_py().hex() == "76178e1b8c8fbc7a248e9f1296b23115"
     assert keys.input[0].as_py().hex() == "a1a31f14cb5704f340f4b6cc02cb69ce"
+    _, kinds = all_keys(batch, DedupConfig())
+    found = [column[0].as_py().hex() for column in (kinds.answer, kinds.label, kinds.chain)]
+    assert found == [
+        "4bfb374232f49c7d978ecb8c75a8c2a1",
+        "442a44457137672b3218c1007dc8f76a",
+        "ce6f4ae93b33d72538c35d824b7288b8",
+    ]
 
 
 @pytest.mark.parametrize("rows", [[], [[]], [[Turn("user", "")]]])
@@ -176,6 +183,12 @@ def test_nothing_gives_no_keys(rows: list[list[Turn]]) -> None:
     keys = duplicate_keys(batch_of(*rows), DedupConfig())
     assert keys.record.type == keys.input.type == pa.binary(16)
     assert len(keys.record) == keys.record.null_count == keys.input.null_count == len(rows)
+    _, kinds = all_keys(batch_of(*rows), DedupConfig())
+    for column in (kinds.answer, kinds.label, kinds.tools, kinds.chain):
+        assert column.type == pa.binary(16)
+        assert len(column) == column.null_count == len(rows)
+    assert kinds.prefixes.type == pa.list_(pa.binary(16))
+    assert kinds.prefixes.to_pylist() == [[]] * len(rows)
 
 
 _CONTENTS = st.one_of(
@@ -238,6 +251,58 @@ def test_keys_are_equal_exactly_where_the_reference_is(records: list[Record], no
     kept = records[skipped:]
     assert classes(keys.record.to_pylist()) == classes([reference_record(record, normalized) for record in kept])
     assert classes(keys.input.to_pylist()) == classes([reference_input(record) for record in kept])
+
+
+def reference_turns(record: Record) -> list[object]:
+    return [
+        (turn.role, normalize_text(turn.content or ""), turn.extra if turn.extra != MISSING_EXTRA else None)
+        for turn in record.turns
+    ]
+
+
+def reference_answer(record: Record) -> object:
+    """What follows the input side; None where nothing does."""
+    answers = [place for place, turn in enumerate(record.turns) if turn.role == "assistant"]
+    after: list[Any] = reference_turns(record)[answers[-1] :] if answers else []
+    return after if any(content or extra for _, content, extra in after) else None
+
+
+def reference_chains(record: Record) -> tuple[object, list[object]]:
+    """The whole conversation, None where it does not end with an answer, and its beginnings that do."""
+    turns = reference_turns(record)
+    given = (record.tools or "", normalize_text(record.label or ""))
+    ends = [(given, turns[: place + 1]) for place, turn in enumerate(record.turns) if turn.role == "assistant"]
+    whole = ends.pop() if ends and record.turns[-1].role == "assistant" else None
+    return whole, [*ends]
+
+
+@settings(max_examples=80, deadline=None)
+@given(_RECORDS, st.booleans(), st.integers(0, 3))
+def test_kinds_are_equal_exactly_where_the_reference_is(records: list[Record], normalized: bool, skipped: int) -> None:
+    _, kinds = all_keys(build_batch("s", records)[skipped:], DedupConfig(normalize=normalized))
+    kept = records[skipped:]
+    chains = [reference_chains(record) for record in kept]
+    assert classes(kinds.answer.to_pylist()) == classes([reference_answer(record) for record in kept])
+    assert classes(kinds.label.to_pylist()) == classes(
+        [record.label and normalize_text(record.label) for record in kept]
+    )
+    assert classes(kinds.tools.to_pylist()) == classes([record.tools for record in kept])
+    found = [kinds.chain.to_pylist(), *kinds.prefixes.to_pylist()]
+    expected = [[whole for whole, _ in chains], *(beginnings for _, beginnings in chains)]
+    assert [len(keys) for keys in found] == [len(values) for values in expected]
+    assert classes([key for keys in found for key in keys]) == classes(
+        [value for values in expected for value in values]
+    )
+
+
+def test_a_long_conversation_has_a_key_for_each_beginning() -> None:
+    turns = [Turn("user" if n % 2 == 0 else "assistant", str(n % 7)) for n in range(3_000)]
+    _, kinds = all_keys(batch_of(turns, turns[:1_000], [*turns[:999], Turn("assistant", "x")]), DedupConfig())
+    beginnings = kinds.prefixes[0].as_py()
+    assert len(set(beginnings)) == len(beginnings) == 1_499
+    assert kinds.chain[1].as_py() == beginnings[499]
+    assert kinds.prefixes[1].as_py() == kinds.prefixes[2].as_py() == beginnings[:499]
+    assert kinds.chain[2].as_py() not in beginnings
 
 
 def test_keys_do_not_depend_on_the_batch_or_on_threads() -> None:

@@ -63,7 +63,7 @@ def test_a_group_is_its_node_of_the_smallest_key(
     node = [asked.index(question) for question in asked]
     group_node = [NONE if name == NONE else named.index(name) for name in named]
     roll = members(node, group_node)
-    group_members(roll, np.array(keys, np.uint64))
+    group_members(roll, np.array(keys, np.uint64), np.empty((2, 0), np.int32))
     links = [(place, node[place]) for place in range(SIZE)]
     links += [(place, group_node[place]) for place in range(SIZE) if named[place] != NONE]
     for place, together in enumerate(joined(links)):

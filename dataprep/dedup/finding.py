@@ -1,0 +1,174 @@
+"""Which rows of a file stay: sketch all, nominate by bands, compare what was nominated, decide in order of rows."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Final, Protocol, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from dataprep.dedup.engine import Compared, Engine, Sketched
+from dataprep.dedup.scratch import KeyTable, ShingleSets
+from dataprep.dedup.texts import Ints, TextBatch
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+_AHEAD: Final = 2
+"""Batches per worker that are read before they are wanted."""
+
+
+class Batches(Protocol):
+    """A source that can be gone through more than once."""
+
+    def batches(self) -> Iterator[TextBatch]:
+        """The texts of all rows, in order, in the same batches every time."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What becomes of n rows.
+
+    Attributes:
+        partner: row that stays instead of each; -1 for rows that stay: shape (n,).
+        similarity: exact Jaccard similarity with it, 1 for rows that stay: shape (n,).
+        exact: whether a row that goes is the same as its partner, word for word: shape (n,).
+        earlier, later, pair_similarity: pairs at or above the floor that were found on the way, rows: shape (p,).
+        ngrams: words in a shingle of each row: shape (n,).
+        boilerplate: size and first row of large buckets, largest first.
+        compared, uncompared: pairs that bands nominated.
+    """
+
+    partner: Ints
+    similarity: npt.NDArray[np.float64]
+    exact: npt.NDArray[np.bool_]
+    earlier: Ints
+    later: Ints
+    pair_similarity: npt.NDArray[np.float64]
+    ngrams: npt.NDArray[np.uint8]
+    boilerplate: list[tuple[int, int]]
+    compared: int
+    uncompared: int
+
+    @property
+    def kept(self) -> npt.NDArray[np.bool_]:
+        """Which rows stay: shape (n,)."""
+        return self.partner < 0
+
+
+def decide(
+    source: Batches,
+    engine: Engine,
+    *,
+    bands: int,
+    workers: int,
+    folder: Path,
+    in_memory: int,
+    on_sketched: Callable[[Sketched], None] | None = None,
+) -> Decision:
+    """Decide about all rows of a source.
+
+    Args:
+        source: where texts are.
+        engine: who looks at them.
+        bands: of its sketches.
+        workers: threads.
+        folder: where scratch files may be.
+        in_memory: bytes of keys, and of shingle sets, beyond which these go to scratch files.
+        on_sketched: called with the sketches of each batch, in order.
+    """
+    identities, ngrams, sizes = [np.empty((0, 2), np.uint64)], [np.empty(0, np.uint8)], [0]
+    with (
+        ThreadPoolExecutor(workers) as pool,
+        closing(KeyTable(bands, folder, in_memory)) as keys,
+        closing(ShingleSets(folder, in_memory)) as sets,
+    ):
+        for sketched in _in_order(pool, engine.sketch, source.batches(), workers * _AHEAD):
+            keys.append(sketched.keys)
+            identities.append(sketched.identity)
+            ngrams.append(sketched.ngrams)
+            sizes.append(len(sketched.ngrams))
+            if on_sketched is not None:
+                on_sketched(sketched)
+        ngram = np.concatenate(ngrams)
+        first = engine.firsts(np.concatenate(identities), ngram)
+        identities.clear()
+        cells = np.flatnonzero((ngram > 0) & (first == np.arange(len(first))))
+        candidates, buckets, large = engine.nominate(keys, cells)
+        rows = cells[candidates]
+        tasks = _chosen(source, rows, ngram, sizes)
+        for offsets, values in _in_order(pool, lambda task: engine.sets(*task), tasks, workers * _AHEAD):
+            sets.append(offsets, values)
+        compared = engine.compare(buckets, sets, ngram[rows])
+    boilerplate = [(size, int(cells[cell])) for size, cell in large]
+    return _decision(first, rows, compared, ngram, boilerplate)
+
+
+def _chosen(
+    source: Batches, rows: Ints, ngrams: npt.NDArray[np.uint8], sizes: list[int]
+) -> Iterator[tuple[TextBatch, npt.NDArray[np.uint8]]]:
+    """Some rows with their sizes of shingles, batch by batch."""
+    if not len(rows):
+        return
+    bounds = np.cumsum(sizes)
+    for number, batch in enumerate(source.batches()):
+        here = rows[slice(*np.searchsorted(rows, bounds[number : number + 2]))]
+        if len(here):
+            yield batch.take(here - bounds[number]), ngrams[here]
+
+
+def _decision(
+    first: Ints,
+    rows: Ints,
+    found: Compared,
+    ngrams: npt.NDArray[np.uint8],
+    boilerplate: list[tuple[int, int]],
+) -> Decision:
+    """What was found about candidates, for all rows: copies follow the first of them."""
+    count = len(first)
+    partner = np.full(count, -1, np.int64)
+    similarity = np.ones(count)
+    gone = np.flatnonzero(found.partner >= 0)
+    partner[rows[gone]] = rows[found.partner[gone]]
+    similarity[rows[gone]] = found.similarity[gone]
+    copies = np.flatnonzero(first != np.arange(count))
+    exact = np.zeros(count, np.bool_)
+    firsts = first[copies]
+    exact[copies] = partner[firsts] < 0
+    similarity[copies] = similarity[firsts]
+    partner[copies] = np.where(partner[firsts] < 0, firsts, partner[firsts])
+    return Decision(
+        partner=partner,
+        similarity=similarity,
+        exact=exact,
+        earlier=rows[found.earlier],
+        later=rows[found.later],
+        pair_similarity=found.pair_similarity,
+        ngrams=ngrams,
+        boilerplate=boilerplate,
+        compared=found.compared,
+        uncompared=found.uncompared,
+    )
+
+
+def _in_order(pool: ThreadPoolExecutor, work: Callable[[T], R], tasks: Iterable[T], ahead: int) -> Iterator[R]:
+    """The results of some tasks, in order; no more than `ahead` are begun before they are wanted."""
+    waiting: deque[Future[R]] = deque()
+    coming = iter(tasks)
+    try:
+        waiting.extend(pool.submit(work, task) for task in islice(coming, ahead))
+        while waiting:
+            result = waiting.popleft().result()
+            waiting.extend(pool.submit(work, task) for task in islice(coming, 1))
+            yield result
+    finally:
+        for future in waiting:
+            future.cancel()

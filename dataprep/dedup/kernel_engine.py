@@ -1,0 +1,164 @@
+"""The compiled engine: words, sketches, buckets and comparisons by kernels over Arrow's buffers."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from dataprep.dedup.engine import Compared, Sketched, identify_short, label_seeds
+from dataprep.dedup.scratch import KeyTable, ShingleSets
+from dataprep.dedup.settings import MOST_COMPARED, MOST_REMEMBERED, NearSettings
+from dataprep.dedup.texts import Ints, TextBatch
+from dataprep.kernels.minhash import Sketches
+from dataprep.kernels.staying import (
+    Buckets,
+    bucket_members,
+    count_buckets,
+    go_through,
+    place_buckets,
+    progress_for,
+)
+from dataprep.pairs.folding import folding_of
+from dataprep.pairs.near import first_of
+from dataprep.pairs.sketches import Sketcher, sets_of
+from dataprep.pairs.words import Words, words_at
+
+_BLOCK_BYTES: Final = 256_000
+"""Text that is looked at at a time: its words stay in the processor's cache."""
+_STRETCH: Final = 20_000
+"""Candidates after which memory of mapped files is given back."""
+
+
+class KernelEngine:
+    """See `Engine`."""
+
+    name = "kernel"
+
+    def __init__(self, settings: NearSettings, *, signatures: bool) -> None:
+        self._settings = settings
+        self._sketcher = Sketcher(settings)
+        self._signatures = signatures
+
+    def sketch(self, batch: TextBatch) -> Sketched:
+        """Sketch each row of a batch."""
+        seeds = label_seeds(batch)
+        for part in batch.parts:  # once for all blocks: what is learnt of code points is learnt in one go
+            folding_of(part.data[part.starts.min(initial=0) : part.ends.max(initial=0)])
+        found: list[Sketches] = []
+        first = 0
+        for block in batch.blocks(_BLOCK_BYTES):
+            words, record_texts = block_words(block)
+            some = None if seeds is None else seeds[first : first + block.n_rows]
+            found.append(self._sketcher.sketch(words, record_texts, seeds=some, signatures=self._signatures)[0])
+            first += block.n_rows
+        if not found:
+            found = [self._sketcher.sketch(*block_words(batch), signatures=self._signatures)[0]]
+        identity = np.concatenate([each.identity for each in found])
+        ngrams = np.concatenate([each.ngrams for each in found])
+        identify_short(batch, np.flatnonzero(ngrams == 0), seeds, identity)
+        return Sketched(
+            identity=identity,
+            ngrams=ngrams,
+            keys=np.concatenate([each.keys for each in found], axis=1),
+            signatures=np.concatenate([each.signatures for each in found]),
+        )
+
+    def firsts(self, identity: npt.NDArray[np.uint64], ngrams: npt.NDArray[np.uint8]) -> Ints:
+        """For each row the first that is the same: word for word, or for short ones in normalised text."""
+        comparable = ngrams > 0
+        return np.where(comparable, first_of(identity, comparable), first_of(identity, ~comparable))
+
+    def sets(self, batch: TextBatch, sizes: npt.NDArray[np.uint8]) -> tuple[Ints, npt.NDArray[np.uint64]]:
+        """The shingle sets of each row of a batch."""
+        offsets = [np.zeros(1, np.int64)]
+        values = []
+        first = 0
+        for block in batch.blocks(_BLOCK_BYTES):
+            words, record_texts = block_words(block)
+            some, hashes = sets_of(words, record_texts, sizes[first : first + block.n_rows])
+            offsets.append(some[1:] + offsets[-1][-1])
+            values.append(hashes)
+            first += block.n_rows
+        return np.concatenate(offsets), np.concatenate(values) if values else np.empty(0, np.uint64)
+
+    def nominate(self, keys: KeyTable, cells: Ints) -> tuple[Ints, Buckets, list[tuple[int, int]]]:
+        """The candidates (places in `cells`), their buckets, and size and first cell of the larger buckets."""
+        members, starts = [], []
+        counts = np.zeros(len(cells), np.int64)
+        large: dict[int, int] = {}
+        for band in range(self._settings.bands):
+            some, bounds = bucket_members(keys.band(band)[cells])
+            count_buckets(some, counts)
+            sizes = np.diff(bounds)
+            for bucket in np.flatnonzero(sizes > MOST_REMEMBERED).tolist():
+                first = int(some[bounds[bucket]])
+                large[first] = max(large.get(first, 0), int(sizes[bucket]))
+            members.append(some)
+            starts.append(bounds)
+        candidates = np.flatnonzero(counts)
+        offsets = np.zeros(len(cells) + 1, np.int64)
+        np.cumsum(counts, out=offsets[1:])
+        places = offsets[:-1].copy()
+        bucket_numbers = np.empty(offsets[-1], np.int32)
+        n_buckets = 0
+        for some, bounds in zip(members, starts, strict=True):
+            place_buckets(some, bounds, n_buckets, places, bucket_numbers)
+            n_buckets += len(bounds) - 1
+        offsets = np.append(offsets[candidates], offsets[-1])
+        boilerplate = sorted(((size, first) for first, size in large.items()), reverse=True)
+        return candidates, Buckets(offsets, bucket_numbers, n_buckets), boilerplate
+
+    def compare(self, buckets: Buckets, sets: ShingleSets, sizes: npt.NDArray[np.uint8]) -> Compared:
+        """Go through the candidates in order."""
+        count = len(buckets.offsets) - 1
+        offsets, values = sets.arrays()
+        progress = progress_for(buckets)
+        partner = np.full(count, -1, np.int64)
+        similarity = np.zeros(count)
+        pairs = []
+        compared = uncompared = 0
+        for first in range(0, count, _STRETCH):
+            last = min(first + _STRETCH, count)
+            *some, done, left = go_through(
+                first,
+                last,
+                buckets,
+                progress,
+                offsets,
+                values,
+                sizes,
+                self._settings.threshold,
+                self._settings.floor,
+                MOST_REMEMBERED,
+                MOST_COMPARED,
+                partner,
+                similarity,
+            )
+            pairs.append(some)
+            compared += done
+            uncompared += left
+            sets.release()
+        earlier, later, near = (
+            (np.concatenate(columns) for columns in zip(*pairs, strict=True))
+            if pairs
+            else (np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
+        )
+        return Compared(partner, similarity, earlier, later, near, compared, uncompared)
+
+
+def block_words(block: TextBatch) -> tuple[Words, Ints]:
+    """The words of a block's texts, and the index of each row's first text, and the end."""
+    found = [words_at(part.starts, part.ends, part.data) for part in block.parts]
+    if len(found) == 1 and block.parts[0].rows is None:
+        return found[0], np.arange(block.n_rows + 1)
+    rows = np.concatenate(
+        [np.arange(block.n_rows) if part.rows is None else part.rows for part in block.parts] or [np.empty(0, np.int64)]
+    )
+    shifts = np.cumsum([0, *(len(words.hashes) for words in found)]).tolist()
+    order = np.argsort(rows, kind="stable")
+    starts = np.concatenate([words.starts + shift for words, shift in zip(found, shifts, strict=False)])[order]
+    ends = np.concatenate([words.ends + shift for words, shift in zip(found, shifts, strict=False)])[order]
+    hashes = np.concatenate([words.hashes for words in found])
+    return Words(hashes, starts, ends), np.searchsorted(rows[order], np.arange(block.n_rows + 1))

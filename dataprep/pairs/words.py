@@ -1,0 +1,127 @@
+"""The words that near duplicates are compared by: those of the normalised text, as hashes.
+
+Words are runs of letters, digits and marks; in scripts without spaces (Chinese, Japanese kana, Thai, Lao, Khmer,
+Burmese) every character is one. In a text of ASCII they are the words that the scan of the text itself found, because
+normalising only changes case and white space there. So they are where all other code points are known to stay as they
+are (quotation marks, é, most of Chinese); the other texts are normalised, and looked at once more.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from dataprep.kernels.codepoints import CLASSES
+from dataprep.kernels.scan import CHARS, Scan
+from dataprep.kernels.wordhashes import hash_words
+from dataprep.pairs.folding import TABLE_SIZE, folding_of, normalize_texts
+
+_EVERY: Final = np.ones(TABLE_SIZE, np.uint8)
+"""For texts that are normalised already."""
+_EVERY.setflags(write=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Hashes of the words of m texts.
+
+    Attributes:
+        hashes: hash of each word.
+        starts, ends: where the words of each text lie in it: shape (m,).
+    """
+
+    hashes: npt.NDArray[np.uint64]
+    starts: npt.NDArray[np.int64]
+    ends: npt.NDArray[np.int64]
+
+    def where(self, chosen: npt.NDArray[np.bool_]) -> Words:
+        """The same, with the texts that are not chosen left without words."""
+        return replace(self, ends=np.where(chosen, self.ends, self.starts))
+
+
+def words_of(offsets: npt.NDArray[np.int32], data: npt.NDArray[np.uint8], scanned: Scan | None = None) -> Words:
+    """The words of m texts that stand side by side.
+
+    Args:
+        offsets: where each text begins in `data`, and the end: shape (m + 1,).
+        data: UTF-8.
+        scanned: the scan of these texts, where there is one already.
+
+    >>> texts = ["Straße 5!", "STRASSE\\u00a05", "你好"]
+    >>> encoded = [text.encode() for text in texts]
+    >>> bounds = np.cumsum([0, *map(len, encoded)]).astype(np.int32)
+    >>> words = words_of(bounds, np.frombuffer(b"".join(encoded), np.uint8))
+    >>> (words.ends - words.starts).tolist()
+    [2, 2, 2]
+    >>> bool((words.hashes[words.starts[0] : words.ends[0]] == words.hashes[words.starts[1] : words.ends[1]]).all())
+    True
+    """
+    text_starts, text_ends = offsets[:-1].astype(np.int64), offsets[1:].astype(np.int64)
+    if scanned is None:
+        return words_at(text_starts, text_ends, data)
+    words = Words(scanned.token_hashes, scanned.token_offsets[:-1].copy(), scanned.token_offsets[1:].copy())
+    foreign = np.flatnonzero(scanned.counts[:, CHARS] < np.diff(offsets))
+    return _with_normalized(words, foreign, text_starts, text_ends, data)
+
+
+def words_at(
+    text_starts: npt.NDArray[np.int64], text_ends: npt.NDArray[np.int64], data: npt.NDArray[np.uint8]
+) -> Words:
+    """The words of m texts that lie anywhere in some bytes.
+
+    Args:
+        text_starts, text_ends: where each text lies: shape (m,).
+        data: UTF-8.
+    """
+    first, last = (int(text_starts.min()), int(text_ends.max())) if len(text_starts) else (0, 0)
+    direct = folding_of(data[first:last]).direct
+    hashes, starts, ends, left_out = hash_words(_read_only(data), text_starts, text_ends, CLASSES, direct)
+    return _with_normalized(Words(hashes, starts, ends), np.flatnonzero(left_out), text_starts, text_ends, data)
+
+
+def _with_normalized(
+    words: Words,
+    foreign: npt.NDArray[np.int64],
+    text_starts: npt.NDArray[np.int64],
+    text_ends: npt.NDArray[np.int64],
+    data: npt.NDArray[np.uint8],
+) -> Words:
+    """The same with the words of normalised copies for some of the texts, those that are not all ASCII."""
+    if not len(foreign):
+        return words
+    copies = normalize_texts(*_side_by_side(text_starts[foreign], text_ends[foreign], data))
+    bounds, text = copies.bounds, copies.data
+    if copies.contextual:
+        whole = copies.to_list()
+        bounds, text = np.cumsum([0, *map(len, whole)]), np.frombuffer(b"".join(whole), np.uint8)
+    starts, ends = bounds[:-1].astype(np.int64), bounds[1:].astype(np.int64)
+    hashes, starts, ends, _ = hash_words(_read_only(text), starts, ends, CLASSES, _EVERY)
+    shift = len(words.hashes)
+    words.starts[foreign] = starts + shift
+    words.ends[foreign] = ends + shift
+    return replace(words, hashes=np.concatenate([words.hashes, hashes]))
+
+
+def _side_by_side(
+    starts: npt.NDArray[np.int64], ends: npt.NDArray[np.int64], data: npt.NDArray[np.uint8]
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.uint8]]:
+    """Texts copied to stand side by side, with offsets."""
+    sizes = ends - starts
+    bounds = np.zeros(len(sizes) + 1, np.int64)
+    np.cumsum(sizes, out=bounds[1:])
+    copies = np.empty(bounds[-1], np.uint8)
+    for start, end, first, last in zip(
+        *(each.tolist() for each in (starts, ends, bounds[:-1], bounds[1:])), strict=True
+    ):
+        copies[first:last] = data[start:end]
+    return bounds.astype(np.int32), copies
+
+
+def _read_only(array: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """The same array, marked as not writable: numba compiles a kernel anew for each combination of marks."""
+    view = array.view()
+    view.setflags(write=False)
+    return view
