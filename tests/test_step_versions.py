@@ -13,8 +13,10 @@ import pytest
 
 from dataprep.clean import CLEANERS
 from dataprep.decide import DECIDE_VERSION
-from dataprep.fingerprints import INGEST_VERSION, KEYS_VERSION
+from dataprep.fingerprints import INGEST_VERSION, KEYS_VERSION, NEAR_VERSION
 from dataprep.gather import GATHER_VERSION
+from dataprep.known import KNOWN_VERSION
+from dataprep.pairing import PAIRS_VERSION
 from dataprep.signals import families
 from tests.code_digest import code_digest, imported_modules
 
@@ -42,6 +44,18 @@ def current_versions() -> dict[str, dict[str, int | str]]:
             "version": KEYS_VERSION,
             "code": code_digest(["dataprep.pairs.keys"], rooms=["dataprep.pairs", "dataprep.kernels"]),
         },
+        "near": {
+            "version": NEAR_VERSION,
+            "code": code_digest(["dataprep.pairs.near_keys"], rooms=["dataprep.pairs", "dataprep.kernels"]),
+        },
+        "pairs": {
+            "version": PAIRS_VERSION,
+            "code": code_digest(["dataprep.pairing"], rooms=["dataprep.pairs", "dataprep.kernels"]),
+        },
+        "known": {
+            "version": KNOWN_VERSION,
+            "code": code_digest(["dataprep.known", "dataprep.sketched"], rooms=["dataprep.pairs", "dataprep.kernels"]),
+        },
         "gather": {"version": GATHER_VERSION, "code": code_digest(["dataprep.gather"], rooms=[], sql=GATHERING)},
         "decide": {
             "version": DECIDE_VERSION,
@@ -49,11 +63,13 @@ def current_versions() -> dict[str, dict[str, int | str]]:
                 [
                     "dataprep.decide",
                     "dataprep.decided",
+                    "dataprep.duplicates",
                     "dataprep.kinds",
+                    "dataprep.pairs.choice",
                     "dataprep.store.version",
                     "dataprep.decisions.match",
                 ],
-                rooms=["dataprep.splits", "dataprep.rules", "dataprep.kernels.allocate"],
+                rooms=["dataprep.splits", "dataprep.rules", "dataprep.kernels.allocate", "dataprep.kernels.greedy"],
                 sql=[path for path in STATEMENTS if path not in GATHERING],
             ),
         },

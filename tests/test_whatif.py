@@ -149,13 +149,10 @@ def test_a_copy_comes_back_when_the_record_that_stood_in_for_it_goes(tmp_path: P
 
 
 def test_what_is_stored_is_asked_without_the_compiler(ran: Path) -> None:
-    """numba, and pandas behind pyarrow's back, take longer to load than a million records to decide about.
-
-    Near duplicates are chosen by compiled code."""
+    """numba, and pandas behind pyarrow's back, take longer to load than a million records to decide about."""
     program = (
         "import sys, dataprep\n"
-        "changes = ['rules.short_answer.threshold=6', 'dedup.near.action=none']\n"
-        "found = dataprep.whatif(sys.argv[1], store=sys.argv[2], overrides=changes)\n"
+        "found = dataprep.whatif(sys.argv[1], store=sys.argv[2], overrides=['rules.short_answer.threshold=6'])\n"
         "heavy = {'numba', 'pandas', 'scipy', 'ftfy', 'pyarrow.dataset'} & set(sys.modules)\n"
         "print(found.changes.height > 0, sorted(heavy))"
     )

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from dataprep.kernels.greedy import COPY, NONE, Choice, Graph, choose
+from dataprep.kernels.greedy import COPY, NEAR, NONE, Choice, Graph, choose
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+
+
+_ROUNDS: Final = 64
+_NOBODY: Final = np.iinfo(np.int64).max
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +102,79 @@ def choose_duplicates(
     copied = copy_sets >= 0
     compact[copied] = np.unique(copy_sets[copied], return_inverse=True)[1]
     cells = np.where(own >= 0, np.searchsorted(firsts, own), -1)
-    return choose(cells, compact, must_stay, graph, threshold, threshold)
+    stays = None if members else _in_rounds(cells, compact, must_stay, graph)
+    if stays is None:
+        return choose(cells, compact, must_stay, graph, threshold, threshold)
+    return _partners(cells, compact, stays, graph)
+
+
+def _in_rounds(cells: Ints, copies: Ints, must_stay: Flags, graph: Graph) -> Flags | None:
+    """Which records stay, as `choose` has it, where there is no giant bucket; None if it took too many rounds.
+
+    Each round decides every record that has no undecided earlier duplicate. Clusters take a few rounds; to load the
+    compiled code takes longer than those of a million records. Only long chains of pairs take many.
+    """
+    n_records, n_cells = len(cells), len(graph.pair_offsets) - 1
+    stays = np.zeros(n_records, np.bool_)
+    open_ = np.arange(n_records)
+    for _ in range(_ROUNDS):
+        if not len(open_):
+            return stays
+        kept = np.flatnonzero(stays)
+        blocked = np.zeros(len(open_), np.bool_)
+        taken = np.zeros(len(open_), np.bool_)
+        for keys, size in ((copies, n_records), (cells, n_cells)):
+            first_open, first_kept = _firsts(keys, open_, size), _firsts(keys, kept, size)
+            blocked |= first_open[keys[open_]] < open_
+            taken |= first_kept[keys[open_]] < open_
+            if keys is cells:  # and the cells beside
+                blocked |= _least(first_open, graph)[cells[open_]] < open_
+                taken |= _least(first_kept, graph)[cells[open_]] < open_
+        decided = ~blocked | (taken & ~must_stay[open_])
+        stays[open_[decided & (~taken | must_stay[open_])]] = True
+        open_ = open_[~decided]
+    return None if len(open_) else stays
+
+
+def _firsts(keys: Ints, records: Ints, size: int) -> Ints:
+    """The first of some records with each key; the last place, which is that of negative keys, is nobody's."""
+    first = np.full(size + 1, _NOBODY)
+    first[keys[records[::-1]]] = records[::-1]
+    first[-1] = _NOBODY
+    return first
+
+
+def _least(values: Ints, graph: Graph) -> Ints:
+    """The least value of the cells beside each cell."""
+    starts, ends = graph.pair_offsets[:-1], graph.pair_offsets[1:]
+    least = np.full(len(values), _NOBODY)
+    some = np.flatnonzero(starts < ends)
+    if len(some):
+        least[some] = np.minimum.reduceat(values[graph.pair_cells], starts[some])
+    return least
+
+
+def _partners(cells: Ints, copies: Ints, stays: Flags, graph: Graph) -> Choice:
+    """What every record is a duplicate of, once it is known which stay: of several the nearest, then the first."""
+    n_records, n_cells = len(cells), len(graph.pair_offsets) - 1
+    records, kept = np.arange(n_records), np.flatnonzero(stays)
+    kind, partner, similar = np.zeros(n_records, np.uint8), np.full(n_records, -1), np.zeros(n_records)
+    by_cell = _firsts(cells, kept, n_cells)
+    for found, first in ((NEAR, by_cell[cells]), (COPY, _firsts(copies, kept, n_records)[copies])):
+        earlier = first < records
+        kind[earlier], partner[earlier], similar[earlier] = found, first[earlier], 1.0
+    left = np.flatnonzero((kind == NONE) & (cells >= 0))
+    starts, ends = graph.pair_offsets[cells[left]], graph.pair_offsets[cells[left] + 1]
+    record = np.repeat(left, ends - starts)
+    shift = np.repeat(starts - np.append(0, np.cumsum(ends - starts))[:-1], ends - starts)
+    place = np.arange(len(record)) + shift
+    first = by_cell[graph.pair_cells[place]]
+    earlier = first < record
+    record, first, value = record[earlier], first[earlier], graph.pair_similarity[place[earlier]]
+    order = np.lexsort((first, -value, record))
+    chosen, where = np.unique(record[order], return_index=True)
+    kind[chosen], partner[chosen], similar[chosen] = NEAR, first[order][where], value[order][where]
+    return Choice(kind, partner, similar, 0)
 
 
 def _copies(copy_sets: Ints) -> Choice:
