@@ -17,6 +17,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from dataprep.contaminated import Contaminated, drop_contaminated
 from dataprep.duplicates import remove_duplicates, stated_order
 from dataprep.errors import InputError
 from dataprep.gather import Gathered
@@ -50,7 +51,7 @@ from dataprep.store.meta_columns import MetaColumn
 
 SplitMode = Literal["group", "time", "source", "given"]
 
-DECIDE_VERSION: Final = 3
+DECIDE_VERSION: Final = 4
 """Raised by hand whenever the same gathered table and configuration are decided differently."""
 
 FIELDS: Final[dict[str, ColumnKind]] = {
@@ -75,8 +76,9 @@ _BY_HAND: Final = -4
 """Position of what people decided: before everything."""
 _AFTER_RULES: Final = 1_000
 """Positions of the built-in rules: behind any number of rules that a pipeline file can hold."""
+_TEST_ITEM: Final = _AFTER_RULES - 2
 _KNOWN: Final = _AFTER_RULES - 1
-"""What exists already is out before it is decided which of several duplicates stays."""
+"""Test items, and what exists already, are out before it is decided which of several duplicates stays."""
 
 _SPLITS: Final = _AFTER_RULES + 10
 """Positions of what splits decide."""
@@ -91,6 +93,7 @@ BUILT_IN: Final = (
     (_BY_HAND, "decisions", "dropped_by_hand", "drop"),
     (_BY_HAND, "decisions", "released_by_hand", "release"),
     (-1, "clean", "cleaner_failed", "hold"),
+    (_TEST_ITEM, "dedup", "contains_test_item", None),
     (_KNOWN, "dedup", "known_before", None),
     (_AFTER_RULES, "dedup", "exact_duplicate", None),
     (_AFTER_RULES, "dedup", "near_duplicate", None),
@@ -159,6 +162,7 @@ def decide(
     manual: pa.Table | None = None,
     paired: Paired | None = None,
     known: Known | None = None,
+    contaminated: Contaminated | None = None,
 ) -> Decision:
     """Run rules, duplicates and splits; leaves the tables `verdicts`, `fate` and `pairs` and `outcome` in `con`.
 
@@ -169,7 +173,7 @@ def decide(
         parent: the version whose splits stay as they are.
         manual: what people decided: columns row, decision, split, detail.
         paired: the near duplicates among all records; None where none are looked for.
-        known: the records that exist already; None where they are compared with nothing.
+        known, contaminated: the records that exist already, or contain a benchmark item; None: none are looked for.
 
     Raises:
         InputError: a rule with a mistake, splits that cannot be made.
@@ -187,8 +191,12 @@ def decide(
         _apply_rules(con, decision)
     members, labels, input_keys = roll.result()
     release(members, con.sql("select row, split from manual where decision = 'release'").fetchall())
+    given = members.given & members.held_out
+    if contaminated is not None:
+        drop_contaminated(con, contaminated, pipeline.benchmarks, pipeline.dedup.near, given, _TEST_ITEM)
+        decision.notes += contaminated.notes()
     if known is not None:
-        drop_known(con, known, pipeline.dedup, members.given & members.held_out, _KNOWN)
+        drop_known(con, known, pipeline.dedup, given, _KNOWN)
         con.execute(read_sql("steps/settle"))
         decision.notes += known.notes()
     preferred = {name: place for place, name in enumerate(pipeline.dedup.prefer)}
@@ -224,6 +232,7 @@ def make_funnel(con: duckdb.DuckDBPyConnection, pipeline: Pipeline, decision: De
     """
     dedup = pipeline.dedup
     configured = {
+        "contains_test_item": pipeline.benchmarks.action,
         "known_before": dedup.against_action,
         "exact_duplicate": dedup.action,
         "near_duplicate": dedup.near.action,

@@ -16,6 +16,7 @@ import orjson
 import polars as pl
 
 from dataprep.against import Against
+from dataprep.contaminated import Contaminated, Suite, find_contaminated
 from dataprep.decide import DECIDE_VERSION, Decision, check_promises, decide, make_funnel
 from dataprep.decisions.entries import Decisions
 from dataprep.decisions.match import load_decisions
@@ -69,6 +70,10 @@ class Question:
     """What exists already."""
     known: Known | None = None
     """The records that exist already; None where they are compared with nothing."""
+    suite: Suite | None = None
+    """The benchmarks that no record may contain an item of."""
+    contaminated: Contaminated | None = None
+    """The records that contain one; None where there are no benchmarks."""
     decisions: Decisions = field(default_factory=Decisions)
     """What people decided."""
     parent: Parent | None = None
@@ -89,6 +94,7 @@ class Question:
             [(name, rule.model_dump(mode="json")) for name, rule in self.rules.items()],
             pipeline.dedup.model_dump(mode="json", exclude={"against"}),
             self.against.inputs,
+            self.suite and [self.suite.digest, pipeline.benchmarks.model_dump(mode="json", exclude={"files"})],
             pipeline.splits.model_dump(mode="json"),
             pipeline.output.model_dump(mode="json", include={"shape", "compression"}),
             self.decisions.records_digest(),
@@ -105,12 +111,19 @@ class Question:
         against = self.against.as_latest_was_made(store, self.pipeline.name, inputs)
         return replace(self, parent=find_parent(store, self.pipeline, inputs), against=against)
 
-    def with_known(
+    def with_compared(
         self, prepared: Sequence[PreparedFile], store: Store, *, scratch: Store | None = None, owner: str | None = None
     ) -> Question:
-        """The question with the records found that exist already; see `find_known`."""
-        known = find_known(prepared, self.gathered, self.against, self.pipeline.dedup, store, scratch, owner)
-        return replace(self, known=known)
+        """The question with the records found that exist already, and those that contain a benchmark item.
+
+        See `find_known`, `find_contaminated`.
+        """
+        pipeline, gathered = self.pipeline, self.gathered
+        known = find_known(prepared, gathered, self.against, pipeline.dedup, store, scratch, owner)
+        contaminated = find_contaminated(
+            prepared, gathered, self.suite, pipeline.benchmarks, pipeline.dedup.near, store, scratch, owner
+        )
+        return replace(self, known=known, contaminated=contaminated)
 
     def decide(self, con: duckdb.DuckDBPyConnection) -> Decision:
         """Answer it in a scratch database, which is left with the tables of `dataprep.decide.decide`.
@@ -130,6 +143,7 @@ class Question:
             manual=manual,
             paired=self.paired,
             known=self.known,
+            contaminated=self.contaminated,
         )
         decision.notes[:0] = notes
         return decision

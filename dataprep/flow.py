@@ -24,6 +24,7 @@ from dataprep.budgets.check import check_rule_names, measure_budgets
 from dataprep.budgets.page import BudgetError
 from dataprep.budgets.report import BudgetReport
 from dataprep.budgets.stored import save_report
+from dataprep.contaminated import Suite, resolve_benchmarks
 from dataprep.decide import BUILT_IN, check_rules
 from dataprep.decided import Decided, Question, find_decided, make_decided
 from dataprep.decisions.entries import Decisions
@@ -177,7 +178,9 @@ def _run(loaded: LoadedPipeline, store: Store, options: RunOptions, reporter: Re
     reporter.step("sources", "looking at sources")
     sources = resolve_sources(pipeline, loaded.base)
     against = resolve_against(pipeline, loaded.base, store)
-    warnings = [warning for source in (*sources, *against.sources) for warning in source.warnings]
+    suite = resolve_benchmarks(pipeline, loaded.base)
+    warnings = [*(suite.found.warnings if suite else ())]
+    warnings += [warning for source in (*sources, *against.sources) for warning in source.warnings]
     reporter.step("prepare", _reading(sources))
     prepared = prepare_files(
         sources,
@@ -215,8 +218,8 @@ def _run(loaded: LoadedPipeline, store: Store, options: RunOptions, reporter: Re
         gathered = gather(con, prepared, pipeline, store, record.run_id)
         paired = find_pairs(prepared, gathered, pipeline.dedup.near, store, record.run_id)
         reporter.step("decide", "rules, duplicates, splits")
-        question = ask(loaded, prepared, gathered, paired, decisions, against).with_parent(store)
-        question = question.with_known(prepared, store, owner=record.run_id)
+        question = ask(loaded, prepared, gathered, paired, decisions, against, suite).with_parent(store)
+        question = question.with_compared(prepared, store, owner=record.run_id)
         decided = find_decided(store, question, record.run_id) or make_decided(con, store, question, record.run_id)
     record.reused |= {"gather": int(gathered.reused), "decide": int(decided.reused)}
     if paired is not None:
@@ -335,8 +338,9 @@ def ask(
     paired: Paired | None,
     decisions: Decisions,
     against: Against,
+    suite: Suite | None,
 ) -> Question:
-    """What is to be decided about prepared files; neither the parent version nor what is known is named yet."""
+    """What is to be decided about prepared files; neither the parent version nor what is known or found is."""
     return Question(
         pipeline=loaded.pipeline,
         rules=effective_rules(loaded.pipeline),
@@ -347,6 +351,7 @@ def ask(
         sketches=near_parts(prepared),
         decisions=decisions,
         against=against,
+        suite=suite,
     )
 
 

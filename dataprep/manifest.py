@@ -33,6 +33,7 @@ def describe_version(
         "inputs": question.inputs,
         "gathered": question.gathered.fingerprint,
         "against": question.against.describe(),
+        "benchmarks": question.suite.describe() if question.suite else [],
         "sketches": sketch_settings(question.pipeline.dedup),
         "created_at": now(),
         "run_id": record.run_id,

@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dataprep.against import Against, prepare_against, resolve_against
+from dataprep.contaminated import Suite, find_contaminated, resolve_benchmarks
 from dataprep.decide import Decision, decide, make_funnel
 from dataprep.decided import find_decided
 from dataprep.estimates import Estimate, estimate, measure_sample
@@ -107,6 +108,7 @@ def make_plan(loaded: LoadedPipeline, store: Store, *, sample_rows: int) -> Plan
     pipeline = loaded.pipeline
     sources = resolve_sources(pipeline, loaded.base)
     against = resolve_against(pipeline, loaded.base, store)
+    suite = resolve_benchmarks(pipeline, loaded.base)
     digests = known_digests(store, pipeline.name)
     stored = look_up(sources, pipeline, store, digests)
     with tempfile.TemporaryDirectory(prefix="dataprep-plan-") as folder:
@@ -146,12 +148,22 @@ def make_plan(loaded: LoadedPipeline, store: Store, *, sample_rows: int) -> Plan
                 sample_rows=sample_rows,
             )
             known = find_known(prepared, gathered, sampled, pipeline.dedup, store, Store(Path(folder)))
-            decision = decide(con, pipeline, effective_rules(pipeline), gathered, paired=paired, known=known)
+            near, trial = pipeline.dedup.near, Store(Path(folder))
+            contaminated = find_contaminated(prepared, gathered, suite, pipeline.benchmarks, near, trial)
+            decision = decide(
+                con,
+                pipeline,
+                effective_rules(pipeline),
+                gathered,
+                paired=paired,
+                known=known,
+                contaminated=contaminated,
+            )
             make_funnel(con, pipeline, decision, sum(item.summary.rows for item in prepared))
             funnel = con.sql("select * from funnel order by position").pl()
             counts = _firings(con)
             examples = _examples(con, prepared)
-            near = plan_near(pipeline.dedup.near, prepared)
+            planned_near = plan_near(pipeline.dedup.near, prepared)
             misses = _near_misses(con, decision)
     rules = tuple(
         PlannedRule(
@@ -190,21 +202,28 @@ def make_plan(loaded: LoadedPipeline, store: Store, *, sample_rows: int) -> Plan
         ),
         rules=rules,
         cleaners=cleaners,
-        near=near,
+        near=planned_near,
         split_mode=decision.mode,
         funnel=funnel,
         disk=estimate(samples, store.root),
         decided=None
         if stored.missing
-        else _decided(loaded, stored.prepared, store, against.stored(pipeline, store, digests)),
+        else _decided(loaded, stored.prepared, store, against.stored(pipeline, store, digests), suite),
         notes=tuple(decision.notes),
         assumed=loaded.assumed,
-        warnings=tuple(warning for source in (*sources, *against.sources) for warning in source.warnings),
+        warnings=(
+            *(suite.found.warnings if suite else ()),
+            *(warning for source in (*sources, *against.sources) for warning in source.warnings),
+        ),
     )
 
 
 def _decided(
-    loaded: LoadedPipeline, prepared: Sequence[PreparedFile], store: Store, against: Against | None
+    loaded: LoadedPipeline,
+    prepared: Sequence[PreparedFile],
+    store: Store,
+    against: Against | None,
+    suite: Suite | None,
 ) -> str | None:
     if against is None:
         return None
@@ -212,12 +231,13 @@ def _decided(
     paired = stored_pairs(prepared, gathered, loaded.pipeline.dedup.near, store)
     if not gathered.table.exists() or (paired is None and loaded.pipeline.dedup.near.on):
         return None
-    question = ask(loaded, prepared, gathered, paired, read_stated(loaded), against)
+    question = ask(loaded, prepared, gathered, paired, read_stated(loaded), against, suite)
     decided = find_decided(store, question.with_parent(store))
     return None if decided is None else decided.identity
 
 
 _BUILT_IN_WORDS = {
+    "contains_test_item": "records that contain an item of what `benchmarks` names, or nearly are one",
     "known_before": "records that are, or nearly are, records of what `dedup.against` names",
     "exact_duplicate": "copies of a record that stays, equal after normalisation",
     "near_duplicate": "records whose words are nearly those of one that stays",

@@ -24,6 +24,7 @@ import polars as pl
 from dataprep.against import Against, prepare_against, resolve_against
 from dataprep.budgets.config import BudgetConfig
 from dataprep.budgets.report import BudgetReport
+from dataprep.contaminated import resolve_benchmarks
 from dataprep.decide import check_rules
 from dataprep.decided import find_decided
 from dataprep.errors import InputError
@@ -187,14 +188,15 @@ def _decide(
         near = pipeline.dedup.near
         paired = stored_pairs(prepared, gathered, near, store) or find_pairs(prepared, gathered, near, Store(scratch))
         against = _against(loaded, store, scratch)
-        question = ask(loaded, prepared, gathered, paired, read_stated(loaded), against).with_parent(store)
+        suite = resolve_benchmarks(pipeline, loaded.base)
+        question = ask(loaded, prepared, gathered, paired, read_stated(loaded), against, suite).with_parent(store)
         decided = find_decided(store, question)
         if decided is not None:
             fates = pl.read_parquet(decided.fates, columns=["fate"], glob=False)["fate"]
             taken = _taken(pl.scan_parquet(decided.record_files, glob=False))
             budgets = weigh(question, decided.record_files, gathered.meta) if weighed else None
             return _Answer(gathered, _codes(fates), taken, decided.notes, budgets)
-        decision = question.with_known(prepared, store, scratch=Store(scratch)).decide(con)
+        decision = question.with_compared(prepared, store, scratch=Store(scratch)).decide(con)
         split, status = (decision.outcome[name].cast(pl.Enum(_SIDES), strict=False) for name in ("split", "status"))
         side, taken = _codes(split.zip_with(split.is_not_null(), status)), _taken(decision.outcome.lazy())
         if not weighed:  # writing down what budgets are measured on takes a second a million

@@ -63,11 +63,15 @@ ALLOWED: dict[str, frozenset[str]] = {
     # What exists already: earlier versions through the store, files through the cache.
     "sketched": FOUNDATION | {"file_job", "parts", "store"},
     "against": FOUNDATION | {"events", "file_job", "fingerprints", "pairs", "pipeline", "prepare", "sources", "store"},
+    "benchmark_files": FOUNDATION | {"clean", "ingest", "pairs"},
+    "contaminated": FOUNDATION
+    | {"benchmark_files", "file_job", "fingerprints", "gather", "pairs", "pipeline", "sketched", "store"},
     "known": FOUNDATION | {"against", "file_job", "fingerprints", "gather", "pairs", "sketched", "store"},
     "rejects": FOUNDATION | {"file_job", "store"},
     "kinds": FOUNDATION | {"duplicates", "signals", "splits"},
     "decide": FOUNDATION
     | {
+        "contaminated",
         "duplicates",
         "gather",
         "kinds",
@@ -83,6 +87,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     "decided": FOUNDATION
     | {
         "against",
+        "contaminated",
         "decide",
         "decisions",
         "file_job",
@@ -100,6 +105,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     | {
         "against",
         "budgets",
+        "contaminated",
         "decide",
         "decided",
         "decisions",
@@ -122,6 +128,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     "planning": FOUNDATION
     | {
         "against",
+        "contaminated",
         "decide",
         "decided",
         "estimates",
@@ -143,6 +150,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     | {
         "against",
         "budgets",
+        "contaminated",
         "decide",
         "decided",
         "excerpts",

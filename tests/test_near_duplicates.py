@@ -181,6 +181,29 @@ def test_texts_alike_under_other_labels_are_no_duplicates_but_stay_on_one_side(t
     assert records["split"].n_unique() > 1
 
 
+def test_a_new_record_that_is_near_both_sides_of_the_latest_version_is_held(tmp_path):
+    random_ = random.Random(11)
+    rows, middles = [], []
+    for number in range(40):
+        words = [random_.choice(WORDS) for _ in range(120)]
+        ends = [words.copy(), words.copy()]
+        for end, places in zip(ends, ((20, 40), (80, 100)), strict=True):
+            for place in places:
+                end[place] = f"other{number}"
+        rows += [pair(" ".join(end), f"answer {number} {side}") for side, end in enumerate(ends)]
+        middles.append(pair(" ".join(words), f"answer {number} in the middle"))
+    path = write_jsonl(tmp_path / "a.jsonl", rows)
+    first = run_yaml(tmp_path, YAML.format(path=path, more=""))
+    splits = table(first, "records").sort("line")["split"].to_list()
+    torn = [number for number in range(40) if {splits[2 * number], splits[2 * number + 1]} == {"train", "test"}]
+    assert torn
+    write_jsonl(path, [*rows, middles[torn[0]]])
+    second = run_yaml(tmp_path, YAML.format(path=path, more=""))
+    records = table(second, "records").sort("line")
+    assert records["split"].to_list()[:-1] == splits
+    assert (records["status"][-1], records["rule"][-1]) == ("held", "bridges_splits")
+
+
 def test_given_splits_lose_train_records_that_are_near_a_test_record(tmp_path):
     random_ = random.Random(6)
     texts = [" ".join(random_.choice(WORDS) for _ in range(60)) for _ in range(20)]

@@ -1,4 +1,4 @@
-"""Configuration of duplicate detection."""
+"""Configuration of what records are compared with: each other, what exists already, and benchmarks."""
 
 from __future__ import annotations
 
@@ -7,9 +7,13 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, model_validator
 
+from dataprep.ingest.config import CsvOptions, Format, Shape, Template
 from dataprep.pipeline.base import Config
 
 _VERSION: Final = re.compile(r"(?s).+@(latest|candidate|[0-9]+)|[0-9a-f]{64}")
+
+CONTAINMENT_FLOOR: Final = 0.1
+"""Containment from which on a record is noted, so that the threshold can be moved without a look at the text."""
 
 KeyField = Literal["record", "input", "answer", "label", "tools", "system"]
 
@@ -141,6 +145,45 @@ class DedupConfig(Config):
     globs, relative to the pipeline file. Records that are copies or near duplicates of a record there do not stay."""
     against_action: Literal["drop", "hold", "flag"] = "drop"
     """What happens to records that are known from `against`. Those of a given held-out side are only flagged."""
+
+
+class BenchmarkFile(Config):
+    """Benchmark files that must be told how to be read: the keys of a source that say how rows become records."""
+
+    path: str
+    """A file, a folder or a glob, relative to the pipeline file; `.gz` and `.zst` too."""
+    format: Format = "auto"
+    """The file format; detected by content."""
+    shape: Shape = "auto"
+    """How a row becomes an item; detected from the columns."""
+    columns: dict[str, str] = Field(default_factory=dict)
+    """Which column plays which part of the shape, where names differ: `{prompt: prompt, completion: solution}`."""
+    template: Template | None = None
+    """Builds the item from columns by text templates, instead of a shape."""
+    encoding: str | None = None
+    """The text encoding, where it is not UTF-8 (or UTF-16/32 with a byte-order mark)."""
+    csv: CsvOptions = CsvOptions()
+    """How CSV files are written."""
+
+
+class BenchmarkConfig(Config):
+    """Which benchmarks no training record may contain."""
+
+    files: tuple[str | BenchmarkFile, ...] = ()
+    """Benchmark files: paths or globs relative to the pipeline file, or mappings with `path` and how to read it."""
+    action: Literal["drop", "hold", "flag"] = "drop"
+    """What happens to a record that contains a benchmark item. Those of a given held-out side are only flagged."""
+    ngram: Annotated[int, Field(ge=5, le=50)] = 13
+    """Words in an n-gram. Of items without a turn of so many words only exact copies are found, and near duplicates."""
+    containment: Annotated[float, Field(ge=CONTAINMENT_FLOOR, le=1.0)] = 0.5
+    """Share of an item's n-grams from which on a record contains it: of its question's, or of question and answer's."""
+    near: bool = True
+    """Whether near duplicates of an item count too, at the threshold for near duplicates among records."""
+
+    @property
+    def on(self) -> bool:
+        """Whether there is anything to look for."""
+        return bool(self.files)
 
 
 def names_version(entry: str) -> bool:

@@ -56,6 +56,16 @@ class Places:
             reached.append(part)
         return tuple(reached), node
 
+    def written(self, location: Iterable[str | int]) -> KeyPath:
+        """The part of pydantic's location that exists: of a union it names the branch, which nobody wrote."""
+        node, reached = self.root, []
+        for part in location:
+            below = node.child(part)
+            if below is not None:
+                node = below
+                reached.append(part)
+        return tuple(reached)
+
     def line(self, path: KeyPath) -> int | None:
         """The line that a person should look at: of a scalar itself, of a list's or mapping's key."""
         reached, node = self.reach(path)
@@ -102,7 +112,7 @@ def explain(error: ValidationError, places: Places) -> list[InputError]:
         error: what pydantic found.
         places: the tree that was validated, for lines and what was written.
     """
-    found = [(places.reach(detail["loc"])[0], detail) for detail in error.errors(include_url=False)]
+    found = [(places.written(detail["loc"]), detail) for detail in error.errors(include_url=False)]
     mistakes: list[InputError] = []
     told: set[KeyPath] = set()
     for path, detail in found:

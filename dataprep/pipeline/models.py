@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from dataprep.budgets.config import BudgetConfig
 from dataprep.clean.config import CleanConfig
 from dataprep.ingest.config import IngestLimits, SourceConfig
-from dataprep.pairs.config import DedupConfig, KeyField
+from dataprep.pairs.config import BenchmarkConfig, DedupConfig, KeyField
 from dataprep.pipeline.base import Config, InconsistentError, KeyPath
 from dataprep.pipeline.quoting import quoted
 from dataprep.rules.config import RuleConfig
@@ -41,6 +41,8 @@ class Pipeline(Config):
     """Rules by name, added to the default ones. `off` in place of a rule switches the default rule of that name off."""
     dedup: DedupConfig = DedupConfig()
     """Which records are copies of each other, and which copy stays."""
+    benchmarks: BenchmarkConfig = BenchmarkConfig()
+    """Benchmarks that no training record may contain an item of."""
     splits: SplitConfig = SplitConfig()
     """How records are divided into train, validation and test."""
     budgets: BudgetConfig = BudgetConfig()

@@ -17,7 +17,13 @@ from dataprep.pipeline.shorthand import no_such_default
 from dataprep.rules.config import RuleConfig
 from dataprep.rules.defaults import DEFAULT_RULES
 
-_PLACES: Final[dict[str, Any]] = {"store": True, "sources": {"__all__": {"path"}}, "default_rules": True, "rules": True}
+_PLACES: Final[dict[str, Any]] = {
+    "store": True,
+    "sources": {"__all__": {"path"}},
+    "benchmarks": {"files"},
+    "default_rules": True,
+    "rules": True,
+}
 
 
 def effective_rules(pipeline: Pipeline) -> dict[str, RuleConfig]:

@@ -59,8 +59,9 @@ class Alike:
 def straddling(members: Members, alike: Alike, input_keys: Keys) -> Alike:
     """Records on the train side that are alike a held-out one, each with the nearest such.
 
-    Where the held-out one is given, all that are not held out themselves; else only what is pinned to train: the others
-    can still join the held-out one. Of several, test goes before validation, then the nearest, then the smallest key.
+    Where the held-out one is given, all that are not held out themselves; else only what the parent version has in
+    train: the others can still join the held-out one, or bridge two splits and be held. Of several held-out ones, test
+    goes before validation, then the nearest, then the smallest key.
 
     Args:
         members: records still in.
@@ -80,7 +81,11 @@ def straddling(members: Members, alike: Alike, input_keys: Keys) -> Alike:
     left, right = np.concatenate([place[0], place[1]]), np.concatenate([place[1], place[0]])
     held_out = members.held_out
     leaks = (left >= 0) & (right >= 0)
-    leaks &= ~held_out[left] & held_out[right] & (members.given[right] | (members.pin[left] == _TRAIN))
+    leaks &= (
+        ~held_out[left]
+        & held_out[right]
+        & (members.given[right] | (members.in_parent[left] & (members.pin[left] == _TRAIN)))
+    )
     found, side = both.where(leaks), members.side[right[leaks]]
     keys = input_keys[found.b]
     order = np.lexsort((found.whole, keys[:, 1], keys[:, 0], -found.similarity, side, found.a))

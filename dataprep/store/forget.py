@@ -55,7 +55,7 @@ from dataprep.store.tombstones import RECORDS_KEY, REJECTS_KEY, RejectTombstone,
 _STRUCTURE: Final = frozenset(
     {"format", "version_id", "dataset", "parent", "created_at", "run_id", "pipeline", "sources", "counts", "shape"}
     | {"split_mode", "meta_columns", "rules", "signals", "packages", "inputs", "gathered", "files"}
-    | {"against", "sketches"}
+    | {"against", "benchmarks", "sketches"}
 )
 """Keys of a manifest whose texts are the user's configuration or ours; any other may quote a record's label."""
 _QUOTABLE: Final = ("label", "user_id", "group_key", "time")
