@@ -5,9 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+_BYTE_CODE: Final = Path(tempfile.gettempdir()) / "dataprep-bench" / "byte-code"
 
 
 @dataclass(frozen=True)
@@ -23,9 +28,14 @@ class Cost:
 
 
 def cost_of(command: Sequence[str], **environment: str) -> Cost:
-    """Run a command to its end and account for it; its output is thrown away."""
+    """Run a command to its end and account for it; its output is thrown away.
+
+    Python's byte code is kept as an installation has it, whatever the caller's own settings.
+    """
+    settings = os.environ | {"PYTHONPYCACHEPREFIX": str(_BYTE_CODE)} | environment
+    settings.pop("PYTHONDONTWRITEBYTECODE", None)
     start = time.perf_counter()
-    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=os.environ | environment)
+    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=settings)
     assert child.stderr is not None
     errors = child.stderr.read()
     _, status, usage = os.wait4(child.pid, 0)

@@ -50,20 +50,15 @@ def dedup(
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Remove near duplicates from one file."""
-    from contextlib import suppress
-
     from dataprep.cli.output import write_json, write_lines
     from dataprep.cli.progress import announce_compilation
     from dataprep.console import one_line
     from dataprep.dedup.job import dedup as remove
     from dataprep.dedup.summary import summary_lines
-    from dataprep.kernels import import_lean_numba
     from dataprep.memory import memory_limit
 
     if engine is not EngineOption.datasketch:
         announce_compilation()
-        with suppress(ImportError):  # the reference engine works without
-            import_lean_numba()
     result = remove(
         source,
         output,

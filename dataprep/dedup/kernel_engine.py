@@ -44,7 +44,7 @@ class KernelEngine:
     def sketch(self, batch: TextBatch) -> Sketched:
         """Sketch each row of a batch."""
         seeds = label_seeds(batch)
-        for part in batch.parts:  # once for all blocks: what is learnt of code points is learnt in one go
+        for part in batch.parts:
             folding_of(part.data[part.starts.min(initial=0) : part.ends.max(initial=0)])
         found: list[Sketches] = []
         first = 0

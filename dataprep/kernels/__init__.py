@@ -10,7 +10,7 @@ Machine code goes to the first of these that can be written, below a folder name
 (else `~/.cache/...`); a folder of the same user, closed to others, in the system's temporary directory. numba loads
 cached code with pickle: a folder that others may write would let them run code as this user, and is not used.
 
-Importing a kernel imports no numba (0.3 s, and as much again for its first call): many commands only ask what is
+Importing a kernel imports no numba (0.15 s; what a compile needs takes as much again): many commands only ask what is
 stored, and it is the first call that compiles. A kernel's own callees, and the few instructions that are written for
 LLVM (`instruction`), are compiled with it.
 """
@@ -21,17 +21,15 @@ import hashlib
 import os
 import platform
 import stat
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from functools import cache, update_wrapper
 from importlib.metadata import version
 from pathlib import Path
 from threading import RLock
-from types import ModuleType
 from typing import Any, Final, ParamSpec, TypeVar, cast
 
-__all__ = ["cache_folder", "first_compile_pending", "import_lean_numba", "instruction", "kernel"]
+__all__ = ["cache_folder", "first_compile_pending", "instruction", "kernel"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -97,9 +95,11 @@ def _compile(function: Callable[..., Any]) -> Any:
     before = settings.CACHE_DIR
     settings.CACHE_DIR = str(cache_folder())
     try:
-        return numba.njit(nogil=True, cache=True, error_model="numpy")(function)
+        compiled = numba.njit(nogil=True, cache=True, error_model="numpy")(function)
     finally:
         settings.CACHE_DIR = before
+    _load_lean(compiled)
+    return compiled
 
 
 def _generate(generator: Callable[..., Any]) -> Any:
@@ -108,23 +108,23 @@ def _generate(generator: Callable[..., Any]) -> Any:
     return intrinsic(generator)
 
 
-def import_lean_numba() -> None:
-    """Import numba without what it looks for and no kernel needs: SciPy's linear algebra and a YAML parser (0.3 s).
+def _load_lean(compiled: Any) -> None:
+    """Let a cached kernel be loaded without all that numba prepares for compiling (0.2 s of a command's start).
 
-    It wants the first for `np.dot`, the second for a `.numba_config.yaml` in the folder that a command happens to be
-    called in. Both stay away from all of numba in this process, so this is for programs that are ours alone, such as a
-    command, never for a library's caller. What imports them for itself gets them as always.
+    numba reads every implementation that it has of anything before it looks whether there is machine code already.
+    Machine code needs none of them, only the allocator; a compile that follows prepares itself.
     """
-    if "numba" in sys.modules:
-        return
-    spared = [name for name in ("scipy.linalg.cython_blas", "yaml") if name not in sys.modules]
-    for name in spared:
-        sys.modules[name] = cast("ModuleType", None)  # Python's way of saying that it cannot be imported
-    try:
-        import numba.np.arraymath  # noqa: F401 - looks for both, once and for all
-    finally:
-        for name in spared:
-            del sys.modules[name]
+    from numba.core.runtime.nrt import rtsys
+
+    loading = compiled._cache
+    usual = loading.load_overload
+
+    def load(signature: Any, target: Any) -> Any:
+        rtsys.initialize(target)
+        found = loading._load_overload(signature, target)
+        return usual(signature, target) if found is None else found
+
+    loading.load_overload = load
 
 
 def first_compile_pending() -> bool:

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dataprep.kernels import kernel
+from dataprep.kernels.grow import doubled
 from dataprep.kernels.minhash import shingle
 from dataprep.kernels.repeats import table_slots
 from dataprep.kernels.utf8 import HASH_SEED, Hashes, Int32s, Int64s, finish_hash, hash_block
@@ -150,8 +151,8 @@ def known_keys(keys: Hashes, comparable: Bools, lookup: Lookup) -> tuple[Int64s,
         if place < 0:
             continue
         if filled == found.size:
-            found = np.append(found, np.empty_like(found))
-            places = np.append(places, np.empty_like(places))
+            found = doubled(found)
+            places = doubled(places)
         found[filled], places[filled] = index, place
         filled += 1
     return found[:filled], places[:filled]
@@ -229,7 +230,7 @@ def contained(
                 if place < 0:
                     continue
                 if n_hits == hits.size:
-                    hits = np.append(hits, np.empty_like(hits))
+                    hits = doubled(hits)
                 hits[n_hits] = place
                 n_hits += 1
         if n_hits == 0:
@@ -246,7 +247,7 @@ def contained(
                 item = grams.items[index]
                 if n_all[item] == 0:
                     if n_touched == touched.size:
-                        touched = np.append(touched, np.empty_like(touched))
+                        touched = doubled(touched)
                     touched[n_touched] = item
                     n_touched += 1
                 n_all[item] += 1

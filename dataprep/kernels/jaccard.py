@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dataprep.kernels import kernel
+from dataprep.kernels.grow import doubled
 from dataprep.kernels.minhash import collect, most_words, shingle
 from dataprep.kernels.repeats import table_slots
 from dataprep.kernels.utf8 import Hashes, Int64s
@@ -183,9 +184,9 @@ def compare_with_first(
         member = members[place]
         begin, end = offsets[member], offsets[member + 1]
         if found + most_firsts > earlier.size:
-            earlier = np.append(earlier, np.empty_like(earlier))
-            later = np.append(later, np.empty_like(later))
-            similarities = np.append(similarities, np.empty_like(similarities))
+            earlier = doubled(earlier)
+            later = doubled(later)
+            similarities = doubled(similarities)
         alike = False
         for index in range(n_firsts):
             if matches[member] >= enough:

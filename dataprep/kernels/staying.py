@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dataprep.kernels import kernel
+from dataprep.kernels.grow import doubled
 from dataprep.kernels.jaccard import fill_table, largest, similarity
 from dataprep.kernels.repeats import find_first_equals, table_slots
 from dataprep.kernels.utf8 import Hashes, Int32s, Int64s
@@ -232,7 +233,7 @@ def go_through(
                     shared[other] = 1
                     if sizes[other] == sizes[candidate]:
                         if count == listed.size:
-                            listed = np.append(listed, np.empty_like(listed))
+                            listed = doubled(listed)
                         listed[count] = other
                         count += 1
                 node = nexts[node]
@@ -256,9 +257,9 @@ def go_through(
                 )
                 if value > 0.0:
                     if found == found_earlier.size:
-                        found_earlier = np.append(found_earlier, np.empty_like(found_earlier))
-                        found_later = np.append(found_later, np.empty_like(found_later))
-                        found_similarity = np.append(found_similarity, np.empty_like(found_similarity))
+                        found_earlier = doubled(found_earlier)
+                        found_later = doubled(found_later)
+                        found_similarity = doubled(found_similarity)
                     found_earlier[found], found_later[found], found_similarity[found] = other, candidate, value
                     found += 1
                 if value >= threshold:

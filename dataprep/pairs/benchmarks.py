@@ -222,11 +222,15 @@ class _Sides:
         own = Words(words.hashes, words.starts, _without_system(texts, words))
         firsts, lasts = texts.row_offsets[:-1], texts.row_offsets[1:]
         spans = np.concatenate([np.stack([firsts, ends], axis=1) for ends in (texts.input_ends, lasts)])
+        totals = np.append(0, np.cumsum(own.ends - own.starts))
+        has_words = totals[spans[:, 1]] > totals[spans[:, 0]]
         digests = _digests(texts, spans)
-        filled = _count_words(own, texts.row_offsets) > 0
+        digests[~has_words] = 0  # whatever a system prompt that stands alone says
+        filled = has_words[len(firsts) :]
         both = np.ascontiguousarray(np.hstack(np.split(digests, 2))).view(np.dtype((np.void, 2 * digests.shape[1])))
-        _, distinct = np.unique(both.ravel(), return_index=True)
-        return cls(own, spans, digests, filled, np.sort(distinct[filled[distinct]]))
+        items = np.flatnonzero(filled)
+        _, distinct = np.unique(both.ravel()[items], return_index=True)
+        return cls(own, spans, digests, filled, items[np.sort(distinct)])
 
     def marks(self) -> npt.NDArray[np.uint64]:
         """Marks of all sides."""
@@ -238,8 +242,7 @@ class _Sides:
         items: dict[bytes, dict[int, None]] = {}
         for item in self.distinct.tolist():
             for side in (item, item + count):
-                first, last = self.spans[side].tolist()
-                if (self.words.ends[first:last] > self.words.starts[first:last]).any():
+                if self.digests[side].any():
                     items.setdefault(self.digests[side].tobytes(), {})[item] = None
         known = {digest: next(iter(having)) for digest, having in items.items() if len(having) <= limit}
         return known, len(items) - len(known)
@@ -275,12 +278,6 @@ def _grams(texts: KeyTexts, sides: _Sides, ngram: int, limit: int) -> tuple[Item
 def _without_system(texts: KeyTexts, words: Words) -> Ints:
     """Where the words of each turn end, system prompts having none: shape (m,)."""
     return np.where(texts.roles == _SYSTEM, words.starts, words.ends)
-
-
-def _count_words(words: Words, row_offsets: Ints) -> Ints:
-    """Words of each record: shape (n,)."""
-    totals = np.append(0, np.cumsum(words.ends - words.starts))
-    return np.asarray(totals[row_offsets[1:]] - totals[row_offsets[:-1]])
 
 
 def _digests(texts: KeyTexts, spans: Ints) -> Digests:

@@ -26,7 +26,16 @@ from dataprep.kernels.normalize import BLANK, CONTEXTUAL, FIRST_PIECE, SAME, nor
 from dataprep.kernels.wordhashes import find_unknown
 from dataprep.pairs.normal import fold_stages, normalize_text
 
-__all__ = ["Folding", "FoldingTable", "NormalizedTexts", "folding_of", "normalize_text", "normalize_texts", "piece_of"]
+__all__ = [
+    "Folding",
+    "FoldingTable",
+    "NormalizedTexts",
+    "folding_of",
+    "known_folding",
+    "normalize_text",
+    "normalize_texts",
+    "piece_of",
+]
 
 T = TypeVar("T", bound=np.generic)
 
@@ -132,13 +141,9 @@ class FoldingTable:
 _TABLE: Final = FoldingTable()
 
 
-def folding_of(data: npt.NDArray[np.uint8]) -> Folding:
-    """What is known of code points, once those of some UTF-8 have been looked up."""
-    folding = _TABLE.folding
-    unknown = np.zeros(TABLE_SIZE, np.bool_)
-    if find_unknown(_read_only(data), folding.becomes, unknown):
-        folding = _TABLE.learn(np.flatnonzero(unknown))
-    return folding
+def known_folding() -> Folding:
+    """What is known of code points so far."""
+    return _TABLE.folding
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +174,30 @@ def _read_only(array: npt.NDArray[T]) -> npt.NDArray[T]:
     return view
 
 
+def folding_of(data: npt.NDArray[np.uint8]) -> Folding:
+    """What is known of code points, once those of some UTF-8 have been looked up.
+
+    Worth it for megabytes at a time: what is learnt from them all at once costs one copy of the table (3 ms).
+    """
+    unknown = _unknown()
+    if not find_unknown(_read_only(data), _TABLE.folding.becomes, unknown):
+        return _TABLE.folding
+    folding = _TABLE.learn(np.flatnonzero(unknown))
+    unknown[:] = False
+    return folding
+
+
+_THREAD: Final = threading.local()
+
+
+def _unknown() -> npt.NDArray[np.bool_]:
+    """Room for the kernel to mark code points in, all False: one for each thread, for it takes 50 µs to make."""
+    if not hasattr(_THREAD, "unknown"):
+        _THREAD.unknown = np.zeros(TABLE_SIZE, np.bool_)
+    marks: npt.NDArray[np.bool_] = _THREAD.unknown
+    return marks
+
+
 def normalize_texts(offsets: npt.NDArray[np.int32], data: npt.NDArray[np.uint8]) -> NormalizedTexts:
     """Normalise the texts of an Arrow string array.
 
@@ -181,13 +210,14 @@ def normalize_texts(offsets: npt.NDArray[np.int32], data: npt.NDArray[np.uint8])
     """
     folding = _TABLE.folding
     while True:
-        unknown = np.zeros(TABLE_SIZE, np.bool_)
+        unknown = _unknown()
         copies, bounds, contextual, strangers = normalize(
             _read_only(offsets), _read_only(data), folding.becomes, folding.piece_offsets, folding.pieces, unknown
         )
         if not strangers:
             break
         folding = _TABLE.learn(np.flatnonzero(unknown))
+        unknown[:] = False
     by_python = {
         place: normalize_text(data[offsets[place] : offsets[place + 1]].tobytes().decode(errors="replace")).encode()
         for place in np.flatnonzero(contextual).tolist()

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from dataprep.kernels.codepoints import CLASSES
 from dataprep.kernels.scan import CHARS, Scan
 from dataprep.kernels.wordhashes import hash_words
-from dataprep.pairs.folding import TABLE_SIZE, folding_of, normalize_texts
+from dataprep.pairs.folding import TABLE_SIZE, known_folding, normalize_texts
 
 _EVERY: Final = np.ones(TABLE_SIZE, np.uint8)
 """For texts that are normalised already."""
@@ -76,8 +76,7 @@ def words_at(
         text_starts, text_ends: where each text lies: shape (m,).
         data: UTF-8.
     """
-    first, last = (int(text_starts.min()), int(text_ends.max())) if len(text_starts) else (0, 0)
-    direct = folding_of(data[first:last]).direct
+    direct = known_folding().direct  # texts with code points that nobody has looked up yet are normalised
     hashes, starts, ends, left_out = hash_words(_read_only(data), text_starts, text_ends, CLASSES, direct)
     return _with_normalized(Words(hashes, starts, ends), np.flatnonzero(left_out), text_starts, text_ends, data)
 

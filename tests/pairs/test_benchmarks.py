@@ -14,7 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -135,6 +135,8 @@ conversations = st.lists(st.tuples(roles, words), min_size=1, max_size=4)
 many_of_few = st.lists(conversations, max_size=30)
 
 
+@example([[("system", "c? a")], [("user", "c? a")]], [[("user", "c? a")]], 2)  # an item that has only a system prompt
+@example([[("system", "a"), ("assistant", "B")], [("system", "B"), ("assistant", "B")]], [], 2)
 @given(many_of_few, st.lists(conversations, max_size=5), st.integers(2, 4))
 def test_what_is_found_is_what_plain_sets_find(
     items: list[Conversation], records: list[Conversation], size: int
