@@ -1,0 +1,1 @@
+"""What is checked before anything is computed: rows under the tokenizer, memory, time."""

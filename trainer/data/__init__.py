@@ -1,0 +1,1 @@
+"""From rows of a version or a folder to token sequences with labels."""

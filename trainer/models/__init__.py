@@ -1,0 +1,1 @@
+"""The model: found, loaded, refused, given adapters and dropout."""

@@ -1,0 +1,1 @@
+"""Services that are told how a run goes, each behind one small protocol."""

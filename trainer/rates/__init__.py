@@ -1,0 +1,1 @@
+"""Learning rates: the ladder, short runs on it, the choice and its picture."""

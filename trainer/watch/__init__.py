@@ -1,0 +1,1 @@
+"""What losses say: alerts while a run goes on and remarks afterwards. Pure, without torch."""
