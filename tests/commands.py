@@ -12,7 +12,7 @@ from contextlib import chdir, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
-from dataprep.cli import _run
+from dataprep.cli import program
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ def command(*arguments: str | Path, folder: Path | None = None) -> Done:
     """Run a command, in a folder if one is given, with streams of bytes as a shell gives them."""
     out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8") for _ in range(2))
     with chdir(folder or os.curdir), redirect_stdout(out), redirect_stderr(err):
-        code = _run([*map(str, arguments)])
+        code = program.run([*map(str, arguments)])
         out.flush()
         err.flush()
     return Done(code, out.buffer.getvalue(), err.buffer.getvalue().decode())

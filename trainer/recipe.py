@@ -112,7 +112,7 @@ class ModelConfig(Config):
 class EarlyStoppingConfig(Config):
     """When training ends before its last step: the best checkpoint is what remains in any case."""
 
-    on: bool = True
+    enabled: bool = True
     """Whether to stop early."""
     patience: Annotated[int, Field(ge=1)] = 3
     """Validations in a row without a new best."""

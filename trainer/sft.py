@@ -46,7 +46,7 @@ def plan_steps(rows: int, recipe: Recipe, processes: int = 1) -> Steps:
     return Steps(total, max(1, total // training.validations))
 
 
-def sft_config(recipe: Recipe, *, folder: Path, steps: Steps, bfloat16: bool) -> SFTConfig:
+def sft_config(recipe: Recipe, *, folder: Path, steps: Steps, bfloat16: bool, checkpoints: bool = True) -> SFTConfig:
     """TRL's configuration of a run.
 
     Args:
@@ -54,6 +54,7 @@ def sft_config(recipe: Recipe, *, folder: Path, steps: Steps, bfloat16: bool) ->
         folder: for checkpoints.
         steps: how long it is.
         bfloat16: whether to compute in bfloat16.
+        checkpoints: whether to keep any; without them the last weights are left, not the best.
     """
     training = recipe.training
     return SFTConfig(
@@ -74,7 +75,7 @@ def sft_config(recipe: Recipe, *, folder: Path, steps: Steps, bfloat16: bool) ->
         bf16=bfloat16,
         fp16=False,
         use_cpu=not torch.cuda.is_available(),
-        gradient_checkpointing=recipe.model.gradient_checkpointing,
+        activation_checkpointing=recipe.model.gradient_checkpointing,
         dataloader_pin_memory=torch.cuda.is_available(),
         # the rows, which are ready
         dataset_kwargs={"skip_prepare_dataset": True},
@@ -85,10 +86,10 @@ def sft_config(recipe: Recipe, *, folder: Path, steps: Steps, bfloat16: bool) ->
         # validation and checkpoints
         eval_strategy="steps",
         eval_steps=steps.validate_every,
-        save_strategy="steps",
+        save_strategy="steps" if checkpoints else "no",
         save_steps=steps.validate_every,
         save_total_limit=training.keep_checkpoints,
-        load_best_model_at_end=True,
+        load_best_model_at_end=checkpoints,
         metric_for_best_model="eval_loss",
         greater_is_better=False,
         # what is told, and to whom
@@ -143,6 +144,7 @@ class Sft(SFTTrainer):  # type: ignore[misc]
         train, validation: rows with `input_ids`, `labels` and `seq_lengths`.
         packed: whether rows hold several documents.
         l1: weight of the sum of absolute weights.
+        ramp: lowest and highest learning rate of a range test, which rises exponentially, in place of the schedule.
         on_log: told of every step (`loss`, `grad_norm`, …) and every validation (`eval_loss`, `eval_tokens`), in every
             process.
         callbacks: transformers' own.
@@ -158,6 +160,7 @@ class Sft(SFTTrainer):  # type: ignore[misc]
         validation: datasets.Dataset,
         packed: bool,
         l1: float = 0.0,
+        ramp: tuple[float, float] | None = None,
         on_log: Callable[[int, dict[str, float]], None] | None = None,
         callbacks: list[TrainerCallback] | None = None,
     ) -> None:
@@ -172,8 +175,22 @@ class Sft(SFTTrainer):  # type: ignore[misc]
         )
         self.remove_callback(PrinterCallback)
         self._l1 = l1
+        self._ramp = ramp
         self._on_log = on_log
         self._tokens: torch.Tensor | int = 0
+
+    def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
+        """The schedule; here and not in a callback, where the rate that is logged would be that of another step."""
+        if self._ramp is None:
+            return super().create_scheduler(num_training_steps, optimizer)
+        low, high = self._ramp
+        base = self.args.learning_rate
+        growth = (high / low) ** (1 / max(num_training_steps - 1, 1))
+        self.lr_scheduler = torch.optim.lr_scheduler.LambdaLR(
+            self.optimizer if optimizer is None else optimizer, lambda step: low / base * growth**step
+        )
+        self._created_lr_scheduler = True
+        return self.lr_scheduler
 
     def compute_loss(
         self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None

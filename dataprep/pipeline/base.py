@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+from functools import cache
 from itertools import pairwise
 from typing import Any, TypeAlias
 
@@ -35,6 +36,7 @@ class Config(BaseModel):
         return schema
 
 
+@cache
 def _docstrings(owner: type) -> dict[str, str]:
     """The docstring under each attribute of a class, from its source."""
     module = ast.parse(inspect.getsource(inspect.getmodule(owner) or owner))

@@ -1,0 +1,128 @@
+"""What training will need: memory by method, the card that holds it, a batch that fits, and the time, from a probe.
+
+Memory is arithmetic on the model's configuration and loads nothing; time cannot be known without trying, so a few real
+steps are taken on the longest rows, which finds out too whether these fit.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from trainer.check.batching import Proposal, propose
+from trainer.check.memory import Workload, estimate, memory_text, smallest_card
+from trainer.check.shapes import ModelShape
+from trainer.check.timing import TimeEstimate, estimate_time
+from trainer.recipe import Recipe
+
+_PROBE_STEPS: Final = 6
+_PROBE_ROWS: Final = 4
+_TARGET_TOKENS: Final = 32_768
+"""Tokens of an optimiser step that is proposed: enough for a steady gradient in fine-tuning, and no more."""
+_METHODS: Final[tuple[Literal["full", "lora", "lora_4bit"], ...]] = ("full", "lora", "lora_4bit")
+_WORDS: Final = {"full": "all weights", "lora": "LoRA", "lora_4bit": "LoRA on 4 bits (not trained here)"}
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What training needs.
+
+    Attributes:
+        shape: the model in numbers.
+        memory: bytes by method.
+        cards: the smallest card in GB by method; None where none of 8 to 80 GB holds it.
+        proposal: batch and accumulation for the recipe's method on its smallest card.
+        time: of the whole run; None where it was not probed.
+    """
+
+    shape: ModelShape
+    memory: Mapping[str, int]
+    cards: Mapping[str, int | None]
+    proposal: Proposal | None
+    time: TimeEstimate | None = None
+
+    def lines(self, recipe: Recipe) -> list[str]:
+        """In words, a sentence a line."""
+        found = [f"{self.shape.parameters:,} parameters, family {self.shape.family}"]
+        for method, needed in self.memory.items():
+            card = self.cards[method]
+            where = f"a card of {card} GB" if card is not None else "no single card of 80 GB"
+            found.append(f"{_WORDS[method]:<34}{memory_text(needed):>10}, {where}")
+        if self.proposal is not None:
+            found.append(
+                f"batch_size {self.proposal.batch_size} and accumulation {self.proposal.accumulation} fit a card of "
+                f"{self.cards[recipe.model.method]} GB, {self.proposal.tokens:,} tokens a step"
+            )
+        if self.time is not None:
+            found.append(f"the run takes {self.time.text()}; early stopping may end it before")
+        return found
+
+
+def needs(config: Mapping[str, Any], recipe: Recipe, length: int) -> Needs:
+    """Memory, cards and a batch, by arithmetic.
+
+    Args:
+        config: the model's configuration, as `config.json` has it.
+        recipe: of the run.
+        length: tokens of a row.
+    """
+    shape = ModelShape.from_config(config)
+    work = {method: _workload(method, recipe, length) for method in _METHODS}
+    memory = {method: estimate(shape, load).total for method, load in work.items()}
+    cards = {method: smallest_card(needed) for method, needed in memory.items()}
+    card = cards[recipe.model.method]
+    load = work[recipe.model.method]
+    proposal = None if card is None else propose(shape, load, target_tokens=_TARGET_TOKENS, card=card)
+    return Needs(shape, memory, cards, proposal)
+
+
+def _workload(method: Literal["full", "lora", "lora_4bit"], recipe: Recipe, length: int) -> Workload:
+    return Workload(
+        method,
+        length,
+        recipe.training.batch_size,
+        weights="float32" if method == "full" else "bfloat16",
+        gradient_checkpointing=recipe.model.gradient_checkpointing,
+        lora_rank=recipe.model.lora.rank,
+    )
+
+
+def probe(model: Any, recipe: Recipe, train: Any, *, steps: int, tokens: int) -> TimeEstimate | None:
+    """The time of a run, from a few of its steps. The model is not what it was afterwards.
+
+    Args:
+        model: a `trainer.models.load.Loaded`.
+        recipe: of the run.
+        train: its rows.
+        steps, tokens: of the whole run.
+    """
+    from trainer.loop import fit
+    from trainer.sft import Steps
+
+    timed: list[tuple[int, float]] = []
+    before = [0, 0.0]
+
+    def note(values: Mapping[str, Any]) -> None:
+        if "loss" in values:
+            timed.append((values["tokens"] - int(before[0]), values["seconds"] - before[1]))
+            before[:] = [values["tokens"], values["seconds"]]
+
+    longest = sorted(range(len(train)), key=lambda row: -sum(train[row]["seq_lengths"]))
+    batch = recipe.training.batch_size * recipe.training.accumulation
+    rows = train.select(longest[: _PROBE_STEPS * batch])
+    with tempfile.TemporaryDirectory() as folder:
+        fit(
+            model,
+            recipe,
+            Steps(_PROBE_STEPS, _PROBE_STEPS),
+            train=rows,
+            validation=rows.select(range(min(len(rows), _PROBE_ROWS))),
+            packed=recipe.data.packing,
+            folder=Path(folder),
+            on_values=note,
+            checkpoints=False,
+        )
+    return estimate_time(timed, steps=steps, tokens=tokens)

@@ -1,0 +1,25 @@
+"""`trainer export`: a run's best weights as a model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the program."""
+    app.command(rich_help_panel="Record")(export)
+
+
+def export(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder.")],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="FOLDER", help="Where the model goes.")],
+) -> None:
+    """Write a run's best weights, adapters merged, with a model card."""
+    from dataprep.cli.output import write_lines
+    from dataprep.console import one_line
+    from trainer.export import export as write
+
+    write_lines([one_line(str(path)) for path in write(run, output)])

@@ -1,0 +1,52 @@
+"""`trainer train`: train as a recipe says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+OverrideOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change a key, such as training.learning_rate=1e-4; repeatable."),
+]
+DownloadOption = Annotated[
+    bool, typer.Option("--allow-download", help="Fetch the model from the Hub if it is not on this machine.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the program."""
+    app.command(rich_help_panel="Train")(train)
+
+
+def train(
+    recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="The recipe's YAML file.")],
+    overrides: OverrideOption = None,
+    allow_download: DownloadOption = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Begin anew, even where a run could go on.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Train; the same command continues an interrupted run."""
+    from dataprep.cli.output import write_json, write_lines
+    from dataprep.console import one_line
+    from trainer.progress import Progress
+    from trainer.recipe_file import load
+    from trainer.train import result_lines
+    from trainer.train import train as run
+
+    with Progress(quiet=json) as progress:
+        done = run(
+            load(recipe, overrides or ()),
+            allow_download=allow_download,
+            fresh=fresh,
+            on_note=progress.note,
+            on_values=progress.show,
+        )
+    if json:
+        write_json(done.as_dict())
+    else:
+        write_lines([one_line(line) for line in result_lines(done)])
+    if done.interrupted:
+        raise typer.Exit(130)

@@ -1,0 +1,292 @@
+"""The training loop: from a model and rows to the best checkpoint, stopped early, by an alert, or by a signal.
+
+What a resumed run needs beside what transformers saves (optimiser, schedule, random states) lies in each checkpoint:
+the state of early stopping and of the alerts, and what was counted so far. Otherwise patience would begin anew.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from transformers import TrainerCallback
+
+from dataprep.errors import MachineError
+from trainer.check.batching import smaller_settings
+from trainer.models.load import Loaded
+from trainer.recipe import Recipe
+from trainer.sft import Sft, Steps, sft_config
+from trainer.watch.alerts import Alert, Watcher
+from trainer.watch.stopping import EarlyStopping
+
+_STATE: Final = "watch.json"
+_SERIOUS: Final = frozenset({"not_a_number", "diverged", "stuck", "stalled_input"})
+"""Alerts that end a run if the recipe says so."""
+
+OnValues = Callable[[Mapping[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What came of a run.
+
+    Attributes:
+        steps: optimiser steps that were done, with those before an interruption.
+        best_step, best_validation_loss: the best validation; its weights are what the model holds now.
+        checkpoint: the last one.
+        stopped_because: `early_stopping`, `alert: …` or `signal`; None where all steps were done.
+    """
+
+    steps: int
+    best_step: int | None
+    best_validation_loss: float | None
+    checkpoint: Path | None
+    stopped_because: str | None
+
+
+@dataclass
+class _Watch(TrainerCallback):  # type: ignore[misc]
+    """Decides after each step and validation whether to go on, the same in every process."""
+
+    recipe: Recipe
+    watcher: Watcher
+    stopping: EarlyStopping
+    on_values: OnValues
+    trainer: Any = None  # an `Sft`, which is made after its callbacks
+    because: str | None = None
+    interrupted: bool = False
+    tokens: int = 0
+    seconds: float = 0.0
+    _began: float = field(default_factory=time.monotonic)
+    _stepped: float = field(default_factory=time.monotonic)
+
+    # -- what is measured --
+
+    def measured(self, step: int, logs: Mapping[str, float]) -> None:
+        """Called with everything that the trainer logs."""
+        if "eval_loss" in logs:
+            self._validated(step, logs["eval_loss"], int(logs["eval_tokens"]))
+        elif "loss" in logs and "learning_rate" in logs:
+            self._trained(step, logs)
+
+    def _trained(self, step: int, logs: Mapping[str, float]) -> None:
+        new = self.trainer.take_tokens()
+        now = time.monotonic()
+        seconds = now - self._stepped
+        self._stepped = now
+        self.tokens += new
+        self.seconds += seconds
+        values = {
+            "step": step,
+            "tokens": self.tokens,
+            "seconds": round(self.seconds, 3),
+            "loss": logs["loss"],
+            "learning_rate": logs["learning_rate"],
+            "grad_norm": float(logs.get("grad_norm", 0.0)),
+            "tokens_per_second": round(new / max(seconds, 1e-9), 1),
+            "memory_mb": round(memory_mb(), 1),
+        }
+        self.on_values(values)
+        self._alert(self.watcher.step(step, logs["loss"], values["grad_norm"], seconds))
+
+    def _validated(self, step: int, loss: float, tokens: int) -> None:
+        now = time.monotonic()
+        self.seconds += now - self._stepped
+        self._stepped = now
+        values = {"step": step, "tokens": self.tokens, "seconds": round(self.seconds, 3)}
+        self.on_values(values | {"validation_loss": loss, "validation_tokens": tokens})
+        self.stopping.validation(step, loss)
+        if self.recipe.training.early_stopping.enabled and self.stopping.should_stop:
+            self.because = self.because or "early_stopping"
+        self._alert(self.watcher.validation(step, loss))
+
+    def _alert(self, alerts: list[Alert]) -> None:
+        for alert in alerts:
+            self.on_values({"step": alert.step, "alert": alert.kind, "message": alert.message})
+            if alert.kind in _SERIOUS and self.recipe.monitoring.on_alert == "stop":
+                self.because = self.because or f"alert: {alert.message}"
+
+    # -- what transformers asks --
+
+    def on_train_begin(self, *_: Any, **__: Any) -> None:
+        """Time begins when the first step does."""
+        self._stepped = time.monotonic()
+
+    def on_step_end(self, _args: Any, state: Any, control: Any, **_: Any) -> Any:
+        """Validate and save at the last step; save and leave on a signal."""
+        if state.global_step >= state.max_steps:
+            control.should_evaluate = control.should_save = True
+        if self._signalled():
+            self.because = "signal"
+            control.should_save = control.should_training_stop = True
+        return control
+
+    def on_log(self, _args: Any, _state: Any, control: Any, **_: Any) -> Any:
+        """Leave after an alert."""
+        return self._leave(control)
+
+    def on_evaluate(self, _args: Any, _state: Any, control: Any, **_: Any) -> Any:
+        """Leave when nothing has become better for long."""
+        return self._leave(control)
+
+    def on_save(self, args: Any, state: Any, _control: Any, **_: Any) -> None:
+        """Put what a resumed run needs beside the checkpoint."""
+        if state.is_world_process_zero:
+            folder = Path(args.output_dir, f"checkpoint-{state.global_step}")
+            (folder / _STATE).write_text(json.dumps(self.state()), encoding="utf-8")
+
+    def _leave(self, control: Any) -> Any:
+        if self.because is not None:
+            control.should_training_stop = True
+        return control
+
+    def _signalled(self) -> bool:
+        accelerator = self.trainer.accelerator
+        if accelerator.num_processes == 1:
+            return self.interrupted
+        flag = torch.tensor(int(self.interrupted), device=accelerator.device)
+        return bool(accelerator.reduce(flag, "sum"))  # one process may hear it and the others not
+
+    def state(self) -> dict[str, Any]:
+        """What a resumed run needs."""
+        return {
+            "watcher": self.watcher.state(),
+            "stopping": self.stopping.state(),
+            "tokens": self.tokens,
+            "seconds": self.seconds,
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from a checkpoint."""
+        self.watcher.restore(state["watcher"])
+        self.stopping.restore(state["stopping"])
+        self.tokens, self.seconds = state["tokens"], state["seconds"]
+
+
+def fit(
+    loaded: Loaded,
+    recipe: Recipe,
+    steps: Steps,
+    *,
+    train: Any,
+    validation: Any,
+    packed: bool,
+    folder: Path,
+    on_values: OnValues,
+    resume_from: Path | None = None,
+    checkpoints: bool = True,
+    ramp: tuple[float, float] | None = None,
+) -> Fitted:
+    """Train, and leave the best weights in the model.
+
+    Args:
+        loaded: the model.
+        recipe: how.
+        steps: how long.
+        train, validation: rows as `datasets.Dataset` with `input_ids`, `labels`, `seq_lengths`.
+        packed: whether rows hold several documents.
+        folder: for checkpoints.
+        on_values: told of steps, validations and alerts, in every process.
+        resume_from: a checkpoint of an interrupted run.
+        checkpoints: whether to keep any; without them the last weights are left, not the best.
+        ramp: learning rates of a range test, see `Sft`.
+
+    Raises:
+        MachineError: out of memory; says the next smaller settings.
+    """
+    stopping = recipe.training.early_stopping
+    watch = _Watch(
+        recipe,
+        Watcher(vocabulary=loaded.model.get_input_embeddings().num_embeddings),
+        EarlyStopping(patience=stopping.patience, least_gain=stopping.least_gain),
+        on_values,
+    )
+    if resume_from is not None:
+        watch.restore(json.loads((resume_from / _STATE).read_text(encoding="utf-8")))
+    with _out_of_memory(recipe), _signals(watch):
+        trainer = Sft(
+            loaded.model,
+            loaded.tokenizer,
+            sft_config(recipe, folder=folder, steps=steps, bfloat16=loaded.bfloat16, checkpoints=checkpoints),
+            train=train,
+            validation=validation,
+            packed=packed,
+            l1=recipe.training.l1,
+            ramp=ramp,
+            on_log=watch.measured,
+            callbacks=[watch],
+        )
+        watch.trainer = trainer
+        trainer.train(resume_from_checkpoint=None if resume_from is None else str(resume_from))
+    last = folder / f"checkpoint-{trainer.state.global_step}"
+    return Fitted(
+        steps=trainer.state.global_step,
+        best_step=trainer.state.best_global_step,
+        best_validation_loss=trainer.state.best_metric,
+        checkpoint=last if last.is_dir() else None,
+        stopped_because=watch.because,
+    )
+
+
+def last_checkpoint(folder: Path) -> Path | None:
+    """The last complete checkpoint in a folder: what a killed process left half-written has no state beside it."""
+    found = [path for path in folder.glob("checkpoint-*") if (path / _STATE).is_file()]
+    return max(found, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
+
+
+def memory_mb() -> float:
+    """The most memory that this process has had: of the GPU where there is one."""
+    if torch.cuda.is_available():
+        return float(torch.cuda.max_memory_allocated()) / 1e6
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
+
+
+@contextmanager
+def _signals(watch: _Watch) -> Iterator[None]:
+    """While training, SIGTERM and the first Ctrl-C save and leave; a second Ctrl-C leaves at once."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def note(number: int, _frame: Any) -> None:
+        if watch.interrupted and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        watch.interrupted = True
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _out_of_memory(recipe: Recipe) -> Iterator[None]:
+    """Turn what libraries say of memory into one error with what to change."""
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+        words = str(error).lower()
+        if not isinstance(error, RuntimeError) or "out of memory" in words or "can't allocate memory" in words:
+            settings = smaller_settings(
+                batch_size=recipe.training.batch_size,
+                accumulation=recipe.training.accumulation,
+                max_length=recipe.data.max_length,
+                gradient_checkpointing=recipe.model.gradient_checkpointing,
+                method=recipe.model.method,
+                lora_rank=recipe.model.lora.rank,
+            )
+            hint = f"try, in this order: {'; '.join(settings)}" if settings else "take a smaller model"
+            raise MachineError("out of memory while training; checkpoints stay", hint=hint) from error
+        raise

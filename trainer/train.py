@@ -1,0 +1,252 @@
+"""`trainer train`: from a recipe to a finished run folder.
+
+Everything that can be refused is refused before the model is loaded: the recipe, the rows under the tokenizer, the
+limits. The run folder is the truth about a run; services are told on the way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from dataprep.errors import RefusedError
+from trainer.recipe_file import LoadedRecipe
+
+if TYPE_CHECKING:
+    from trainer.data.prepare import Prepared
+    from trainer.loop import Fitted
+    from trainer.models.load import Loaded
+    from trainer.monitors.base import Monitor
+    from trainer.processes import Processes
+    from trainer.runs.folder import Ending, RunFolder
+
+_CONTINUED: Final = ("killed", "interrupted")
+"""States of runs that the same command goes on with."""
+
+OnValues = Callable[[Mapping[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A run that is over, or was left to be continued.
+
+    Attributes:
+        run: its folder.
+        fitted: what came of it.
+    """
+
+    run: Path
+    fitted: Fitted
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether a signal ended it, so that the same command goes on with it."""
+        return self.fitted.stopped_because == "signal"
+
+    def as_dict(self) -> dict[str, Any]:
+        """For `--json`."""
+        found = {key: str(value) if isinstance(value, Path) else value for key, value in asdict(self.fitted).items()}
+        return {"run": str(self.run)} | found
+
+
+def train(
+    loaded: LoadedRecipe,
+    *,
+    allow_download: bool = False,
+    fresh: bool = False,
+    on_note: Callable[[str], None] | None = None,
+    on_values: OnValues | None = None,
+) -> Trained:
+    """Train as a recipe says; go on with the newest interrupted run of the same recipe on the same data.
+
+    Args:
+        loaded: the recipe.
+        allow_download: whether a model that is not on this machine may be fetched.
+        fresh: begin anew even where a run could be continued.
+        on_note: told in words what is decided.
+        on_values: told of every step, validation and alert.
+
+    Raises:
+        InputError: the recipe, the model or the data cannot be used.
+        RefusedError: more rows than the recipe allows are lost, or an alert stopped the run.
+        MachineError: out of memory, or another process trains this run.
+    """
+    from trainer.data.prepare import check_limits, prepare
+    from trainer.loop import fit
+    from trainer.models.load import load, load_tokenizer
+    from trainer.models.quiet import quiet
+    from trainer.models.resolve import resolve
+    from trainer.processes import Processes
+    from trainer.sequences import row_length, rows_of
+    from trainer.sft import plan_steps
+
+    quiet()
+    recipe, note = loaded.recipe, on_note or (lambda _: None)
+    processes = Processes()
+    folder = resolve(recipe.model.path, loaded.base, revision=recipe.model.revision, allow_download=allow_download)
+    tokenizer, _ = load_tokenizer(folder, recipe.model, loaded.base)
+    with processes.first_goes_first():
+        prepared = prepare(recipe, loaded.base, tokenizer, cache=loaded.runs / "cache")
+    check_limits(prepared, recipe)
+    length = row_length(prepared.train, recipe.data.max_length)
+    rows, validation = (
+        rows_of(table, packing=recipe.data.packing, length=length) for table in (prepared.train, prepared.validation)
+    )
+    model = load(folder, recipe.model, loaded.base, recipe.training.seed)
+    steps = plan_steps(len(rows), recipe, processes.count)
+    for line in (*model.notes, f"{len(prepared.train):,} examples in {len(rows):,} rows, {steps.total:,} steps"):
+        note(line)
+    with ExitStack() as held:
+        run, checkpoint = _run_folder(loaded, prepared, model, processes, held, fresh=fresh)
+        note(f"run {run.path}" + ("" if checkpoint is None else f" goes on after step {checkpoint.name[11:]}"))
+        told = _listeners(run, loaded, processes, held, on_values)
+        try:
+            fitted = fit(
+                model,
+                recipe,
+                steps,
+                train=rows,
+                validation=validation,
+                packed=recipe.data.packing,
+                folder=run.path / "checkpoints",
+                on_values=told,
+                resume_from=checkpoint,
+            )
+        except BaseException as error:
+            if processes.first:
+                run.finish("failed", error=type(error).__name__)
+            raise
+        state = _state(fitted)
+        if processes.first:
+            if state != "interrupted":
+                model.model.save_pretrained(run.path / "best")
+                model.tokenizer.save_pretrained(run.path / "best")
+            run.finish(state, **_results(fitted))
+    if state == "stopped":
+        hint = f"see `trainer report {run.path}`; `monitoring.on_alert: warn` lets a run go on"
+        raise RefusedError(f"training was stopped by an {fitted.stopped_because}", file=str(run.path), hint=hint)
+    return Trained(run.path, fitted)
+
+
+def result_lines(done: Trained) -> list[str]:
+    """What a person is told at the end."""
+    fitted = done.fitted
+    if done.interrupted:
+        return [f"interrupted after step {fitted.steps:,}; everything is saved", "next: the same command goes on"]
+    loss = fitted.best_validation_loss
+    best = (
+        "no validation"
+        if loss is None
+        else f"best validation loss {loss:.4f} nats a token at step {fitted.best_step:,}"
+    )
+    ended = "stopped early" if fitted.stopped_because == "early_stopping" else "done"
+    return [
+        f"{ended} after {fitted.steps:,} steps: {best}, whose weights are kept",
+        f"run     {done.run}",
+        f"next: trainer report {done.run}",
+    ]
+
+
+def _run_folder(
+    loaded: LoadedRecipe,
+    prepared: Prepared,
+    model: Loaded,
+    processes: Processes,
+    held: ExitStack,
+    *,
+    fresh: bool,
+) -> tuple[RunFolder, Path | None]:
+    """The folder of this run, and the checkpoint that it goes on from; the first process makes it and holds it."""
+    from trainer.loop import last_checkpoint
+    from trainer.runs.folder import RunFolder
+
+    run: RunFolder | None = None
+    checkpoint: Path | None = None
+    if processes.first:
+        left = None if fresh else _interrupted(loaded, prepared)
+        if left is None:
+            data = prepared.description | {"digest": prepared.digest}
+            described = _description(loaded, model, processes.count)
+            run = RunFolder.create(
+                loaded.runs, loaded.recipe, data, base=loaded.base, recipe_text=loaded.text, model=described
+            )
+        else:
+            checkpoint = last_checkpoint(left / "checkpoints")
+            run = RunFolder.resume(left, 0 if checkpoint is None else int(checkpoint.name.rpartition("-")[2]))
+        held.enter_context(run)
+    path, checkpoint = processes.from_first((None if run is None else run.path, checkpoint))
+    return run or RunFolder.open(path), checkpoint
+
+
+def _interrupted(loaded: LoadedRecipe, prepared: Prepared) -> Path | None:
+    """The newest run of the same recipe on the same data, if it ended before its time."""
+    from trainer.runs.folder import RunFolder
+
+    wanted = (loaded.recipe.model_dump(mode="json"), prepared.digest)
+    for path in sorted(loaded.runs.glob(f"{loaded.recipe.name}-*/run.json"), reverse=True):
+        run = RunFolder.open(path.parent)
+        if (run.record.get("recipe"), run.record.get("data", {}).get("digest")) == wanted:
+            return path.parent if run.state in _CONTINUED else None
+    return None
+
+
+def _description(loaded: LoadedRecipe, model: Loaded, processes: int) -> dict[str, Any]:
+    """What a run says of its model."""
+    weights = list(model.model.parameters())
+    return {
+        "path": loaded.recipe.model.path,
+        "folder": str(model.folder.absolute()),
+        "family": model.model.config.model_type,
+        "parameters": sum(each.numel() for each in weights),
+        "trained_parameters": sum(each.numel() for each in weights if each.requires_grad),
+        "processes": processes,
+        "notes": list(model.notes),
+    }
+
+
+def _listeners(
+    run: RunFolder, loaded: LoadedRecipe, processes: Processes, held: ExitStack, on_values: OnValues | None
+) -> OnValues:
+    """One function that tells the run folder, the services, and the caller; in the first process alone."""
+    from trainer.monitors.base import open_monitors
+
+    if not processes.first:
+        return lambda _: None
+    monitoring = loaded.recipe.monitoring
+    monitors = open_monitors(
+        monitoring.to, project=monitoring.project or loaded.recipe.name, run_id=run.path.name, folder=run.path
+    )
+    for monitor in monitors:
+        monitor.params(run.record["recipe"])
+        held.callback(_close, monitor, run)
+
+    def tell(values: Mapping[str, Any]) -> None:
+        run.log(**values)
+        for monitor in monitors:
+            monitor.log(values["step"], values)
+        if on_values is not None:
+            on_values(values)
+
+    return tell
+
+
+def _close(monitor: Monitor, run: RunFolder) -> None:
+    monitor.close(str(run.record["state"]))
+
+
+def _state(fitted: Fitted) -> Ending:
+    because = fitted.stopped_because or ""
+    return "interrupted" if because == "signal" else "stopped" if because.startswith("alert") else "finished"
+
+
+def _results(fitted: Fitted) -> dict[str, Any]:
+    return {
+        "steps": fitted.steps,
+        "best_step": fitted.best_step,
+        "best_validation_loss": fitted.best_validation_loss,
+        "stopped_because": fitted.stopped_because,
+        "checkpoint": None if fitted.checkpoint is None else fitted.checkpoint.name,
+    }
