@@ -21,8 +21,9 @@ from typing import Any, Final, Literal
 
 AlertKind = Literal["not_a_number", "diverged", "stuck", "overfitting", "stalled_input"]
 STATE_VERSION: Final = 1
-_FIRST_MEDIAN: Final = 3
-"""Losses of which the first median is taken: who waits for a whole window misses a run that diverges within it."""
+_FIRST: Final = 3
+"""The highest of so many losses is the best until a window is full. Without any, a run that diverges within its first
+window would not be seen; their median would call the luck of a small batch the best."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class WatchConfig:
     window: int = 20
     """Logged steps that a judgement is made on; shorter for runs of a few dozen steps."""
     diverged_factor: float = 2.0
-    """Diverged: three quarters of the window lie above this many times the best median of a window …"""
+    """Diverged: three quarters of the window lie above this many times the lowest median of a window …"""
     diverged_rise: float = 0.5
     """… and above that best by so much: near 0, twice the loss is nothing."""
     stuck_distance: float = 0.02
@@ -181,13 +182,14 @@ class Watcher:
 
     def _diverged(self, step: int) -> str | None:
         config = self._config
-        if len(self._losses) < _FIRST_MEDIAN:
+        if len(self._losses) < _FIRST:
             return None
-        middle = statistics.median(self._losses)
+        full = len(self._losses) == config.window
+        middle = statistics.median(self._losses) if full else max(self._losses)
         if self._best is None or middle < self._best[1]:
             self._best = (step, middle)
             return None
-        if len(self._losses) < config.window:
+        if not full:
             return None
         at, best = self._best
         quarter = sorted(self._losses)[len(self._losses) // 4]
@@ -195,7 +197,7 @@ class Watcher:
             return None
         return (
             f"the loss is {middle:.4g} (median of the last {config.window} logged steps up to step {step:,}), "
-            f"{middle / best:.1f} times its best of {best:.4g} around step {at:,}"
+            f"{middle - best:.3g} above its best of {best:.4g} around step {at:,}"
         )
 
     def _stuck(self, step: int) -> str | None:
