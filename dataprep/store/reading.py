@@ -17,6 +17,7 @@ from dataprep.store.inventory import Json, Reference
 from dataprep.store.layout import Store
 from dataprep.store.names import display, resolve
 from dataprep.store.query import open_reference, query_text, run_query
+from dataprep.store.records import split_of
 from dataprep.store.tombstones import splits_left
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class Version:
         Raises:
             InputError: the version has no such split.
         """
-        chosen = [path for path in self.files("data") if path.name.rsplit("-", 3)[0] == name]
+        chosen = [path for path in self.files("data") if split_of(path) == name]
         if not chosen:
             close = difflib.get_close_matches(name, list(self.splits), n=1)
             meant = f"; did you mean {close[0]!r}?" if close else ""

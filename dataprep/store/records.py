@@ -38,7 +38,7 @@ _ROLES: Final[dict[str, Sequence[str]]] = {"pair": ("user", "assistant"), "text"
 
 
 def read_records(
-    folder: Path, *, record_ids: Sequence[str] | None = None, rows_per_batch: int = 10_000
+    folder: Path, *, record_ids: Sequence[str] | None = None, split: str | None = None, rows_per_batch: int = 10_000
 ) -> Iterator[pa.RecordBatch]:
     """All records of a version as batches of READ_SCHEMA: kept ones split by split, then held, then dropped.
 
@@ -47,6 +47,7 @@ def read_records(
     Args:
         folder: the version's folder.
         record_ids: only these records.
+        split: only this one's.
         rows_per_batch: records of a batch, at most.
 
     Raises:
@@ -54,9 +55,20 @@ def read_records(
     """
     files = inventory.version_files(folder, inventory.read_json(folder / inventory.MANIFEST))
     lineage = files.get("records", [])
-    for table in ("data", "held", "removed"):
+    for table in ("data", "held", "removed") if split is None else ("data",):
         for path in files.get(table, []):
+            if split is not None and split_of(path) != split:
+                continue
             yield from _read_file(path, lineage, record_ids, rows_per_batch)
+
+
+def split_of(path: Path) -> str:
+    """The split that a file of `data/` belongs to.
+
+    >>> split_of(Path("data/train-00000-of-00001.parquet"))
+    'train'
+    """
+    return path.name.rsplit("-", 3)[0]
 
 
 def _read_file(
