@@ -1,46 +1,45 @@
-"""Rows that were never text: random tokens with half of them masked, for tests of the loop alone."""
+"""Small data for the trainer's tests: folders of rows, recipes over them, and two templates."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
-import datasets
-import numpy as np
-import pyarrow as pa
+from trainer.recipe import Recipe
 
-from trainer.sft import IGNORED
-
-Document = tuple[list[int], list[int]]
-
-
-def documents(count: int, seed: int = 0, vocabulary: int = 250) -> list[Document]:
-    draw = np.random.default_rng(seed)
-    found = []
-    for _ in range(count):
-        ids = draw.integers(5, vocabulary, int(draw.integers(6, 30))).tolist()
-        half = len(ids) // 2
-        found.append((ids, [IGNORED] * half + ids[half:]))
-    return found
+THINKING = (
+    "{{ '<bos>' if false else '' }}{% for m in messages %}"
+    "{% if m['role'] == 'assistant' %}{{ '<|im_start|>bot: ' + (m['content'].split('</think>')[-1] | trim) }}"
+    "{{ '<|im_end|>' }}"
+    "{% else %}{{ '<|im_start|>' + m['role'] + ': ' + m['content'] + '<|im_end|>\n' }}{% endif %}"
+    "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>bot: <think>\n' }}{% endif %}"
+)
+"""Begins an answer with `<think>` when generating, and strips thoughts from every answer that it renders."""
 
 
-def single(some: Sequence[Document]) -> Any:
-    return _rows([[each] for each in some])
+def chat(*contents: str, system: str | None = None) -> dict[str, Any]:
+    """A conversation, user first, turn by turn."""
+    roles = ("user", "assistant")
+    said = [{"role": roles[place % 2], "content": content} for place, content in enumerate(contents)]
+    return {"messages": [*([{"role": "system", "content": system}] if system else []), *said]}
 
 
-def packed(some: Sequence[Document], length: int = 128) -> Any:
-    rows: list[list[Document]] = [[]]
-    for each in some:
-        if sum(len(ids) for ids, _ in rows[-1]) + len(each[0]) > length:
-            rows.append([])
-        rows[-1].append(each)
-    return _rows(rows)
+def write_rows(folder: Path, **splits: Iterable[Any]) -> Path:
+    """One JSON Lines file for each split."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for split, rows in splits.items():
+        lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in rows]
+        (folder / f"{split}.jsonl").write_text("".join(lines), encoding="utf-8")
+    return folder
 
 
-def _rows(rows: Sequence[Sequence[Document]]) -> Any:
-    columns = {
-        "input_ids": [[token for ids, _ in row for token in ids] for row in rows],
-        "labels": [[label for _, labels in row for label in labels] for row in rows],
-        "seq_lengths": [[len(ids) for ids, _ in row] for row in rows],
-    }
-    return datasets.Dataset(pa.table(columns))
+def recipe(**data: Any) -> Recipe:
+    """A recipe over some data; the model is not looked at."""
+    return Recipe.model_validate({"name": "test", "data": data, "model": {"path": "model"}})
+
+
+def learnt(tokenizer: Any, example: dict[str, Any]) -> str:
+    """The text that an example is trained on."""
+    return str(tokenizer.decode([label for label in example["labels"] if label != -100]))

@@ -130,6 +130,10 @@ class FolderSource:
             hint = "take its file out of the folder: an empty split cannot be loaded"
             return InputError(f"{quoted(name)} has no rows", file=self.file, key="data.folder", hint=hint)
         cause = error.__cause__ or error
+        if "cast" in str(cause):
+            hint = "make the columns of all splits alike, or put them through `dataprep run`"
+            message = "its files do not have the same columns, of the same types"
+            return InputError(message, file=self.file, key="data.folder", hint=hint)
         reason = one_line(str(cause).strip().split("\n")[0])[:300] or type(cause).__name__
         hint = "dataprep run FILE reads damaged files, and says which rows it could not read"
         return InputError(f"`datasets` cannot load it: {reason}", file=self.file, key="data.folder", hint=hint)

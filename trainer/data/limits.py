@@ -55,9 +55,9 @@ def excesses(prepared: Prepared, recipe: Recipe) -> Iterator[Excess]:
     dropped = int(np.isin(outcomes, _DROPPED).sum())
     if dropped > limits.dropped * total:
         words = ", ".join(f"{int((outcomes == name).sum()):,} {name}" for name in _DROPPED if (outcomes == name).any())
-        hint = (
-            _longer(prepared, limits.dropped) if "dropped_too_long" in outcomes else "repair or drop rows of no answer"
-        )
+        too_long = int((outcomes == "dropped_too_long").sum())
+        fits = _longer(prepared, int(limits.dropped * total) - (dropped - too_long))
+        hint = fits if too_long else "repair the rows without an answer, or drop them by a rule of `dataprep`"
         yield _excess("dropped", dropped, total, limits.dropped, f"cannot be trained on: {words}", hint)
     cut = int(np.isin(outcomes, _CUT).sum())
     if cut > limits.cut * total:
