@@ -25,7 +25,7 @@ INGEST_VERSION: Final = 2
 KEYS_VERSION: Final = 2
 """Raised by hand whenever duplicate keys come out differently."""
 
-NEAR_VERSION: Final = 1
+NEAR_VERSION: Final = 2
 """Raised by hand whenever sketches for near duplicates come out differently."""
 
 _READING_FIELDS: Final = {

@@ -1,9 +1,9 @@
 """Which records of a run exist already: the nearest one of `dedup.against`, as a finished step in the cache.
 
 Like pairs, it is found among all cleaned records and from 0.1 below the threshold on, before any rule. What is equal
-(by the exact key, or word for word) is found by keys alone; of the rest, bands nominate and the exact Jaccard
-similarity decides, for which text is read of both sides, once. Memory holds one band of the new records and of what is
-left of the old ones; the shingle sets of the new ones lie in a file.
+(by the exact key, or word for word) is found by keys alone; of the rest, bands nominate and the exact similarity
+decides, of whole records and of their answers alone, for which text is read of both sides, once. Memory holds one band
+of the new records and of what is left of the old ones; the shingle sets of the new ones lie in two files.
 """
 
 from __future__ import annotations
@@ -31,7 +31,6 @@ from dataprep.pairs.config import DedupConfig, NearConfig
 from dataprep.pairs.known import Nominated, Sought, nominate
 from dataprep.pairs.near import first_of
 from dataprep.pairs.near_keys import KeyTexts, NearKeys, band_name
-from dataprep.pairs.sketches import sets_of
 from dataprep.record import Turns
 from dataprep.sketched import RECORD_KEY, PreparedRecords, Sketched, VersionRecords
 from dataprep.sqlfiles import read_sql
@@ -40,7 +39,7 @@ from dataprep.store.files import remove_folder, take_place, temporary_folder, wr
 from dataprep.store.layout import Store
 from dataprep.store.points import CommitPoint, commit_point
 
-KNOWN_VERSION: Final = 1
+KNOWN_VERSION: Final = 2
 """Raised by hand whenever other records are found for the same sketches."""
 
 _TABLE: Final = "known.parquet"
@@ -279,34 +278,44 @@ class _Search:
         sizes = _Picked(np.unique(nominated.old), old.column(_NGRAM))
         order = np.argsort(nominated.old, kind="stable")
         by_old = nominated.old[order]
-        with tempfile.TemporaryFile(dir=self._folder) as scratch:
-            offsets, values = self._new_sets(cells[wanted], scratch)
+        with tempfile.TemporaryFile(dir=self._folder) as scratch, tempfile.TemporaryFile(dir=self._folder) as beside:
+            new, new_answers = self._new_sets(cells[wanted], scratch, beside)
             for rows, turns in old.turns(sizes.rows):
-                there = self._sets(turns, sizes.of(rows))
+                there, answers = self._sets(turns, sizes.of(rows))
                 starts, ends = np.searchsorted(by_old, rows), np.searchsorted(by_old, rows, side="right")
                 pairs = order[_spans(starts, ends)]
                 right = np.repeat(np.arange(len(rows)), ends - starts)
                 here, place = np.unique(left[pairs], return_inverse=True)
-                both = _joined(_chosen((offsets, values), here), there)
                 by_new = np.argsort(place, kind="stable")
-                found = compare_pairs(*both, place[by_new], len(here) + right[by_new], self._near.floor)
+                left_sets, right_sets = place[by_new], len(here) + right[by_new]
+                both = _joined(_chosen(new, here), there)
+                found = compare_pairs(*both, left_sets, right_sets, self._near.floor)
+                if self._near.answers_alone:
+                    close = np.flatnonzero(found)
+                    both = _joined(_chosen(new_answers, here), answers)
+                    alone = compare_pairs(*both, left_sets[close], right_sets[close], self._near.floor)
+                    found[close] = np.minimum(found[close], alone)
                 similarity[pairs[by_new]] = found
         return similarity
 
-    def _new_sets(self, rows: Ints, scratch: IO[bytes]) -> Sets:
-        """The shingle sets of some of the new records (ascending), side by side in a file."""
-        lengths = [np.zeros(1, np.int64)]
+    def _new_sets(self, rows: Ints, scratch: IO[bytes], beside: IO[bytes]) -> tuple[Sets, Sets]:
+        """The shingle sets of some of the new records (ascending) and of their answers, side by side in a file each."""
+        lengths = [np.zeros((2, 1), np.int64)]
         for here, turns in self._new.turns(rows):
-            offsets, values = self._sets(turns, self._sizes[here])
-            lengths.append(np.diff(offsets))
-            scratch.write(values.tobytes())
-        offsets = np.cumsum(np.concatenate(lengths))
-        scratch.flush()
-        return offsets, np.memmap(scratch, np.uint64, "r", shape=(int(offsets[-1]),))
+            both = self._sets(turns, self._sizes[here])
+            lengths.append(np.stack([np.diff(offsets) for offsets, _ in both]))
+            for file, (_, values) in zip((scratch, beside), both, strict=True):
+                file.write(values.tobytes())
+        whole, answers = np.cumsum(np.concatenate(lengths, axis=1), axis=1)
+        return (whole, _mapped(scratch, int(whole[-1]))), (answers, _mapped(beside, int(answers[-1])))
 
-    def _sets(self, turns: Turns, sizes: npt.NDArray[np.uint8]) -> Sets:
+    def _sets(self, turns: Turns, sizes: npt.NDArray[np.uint8]) -> tuple[Sets, Sets]:
+        """The shingle sets of some records, and of their answers: empty ones where these are not compared alone."""
         texts = KeyTexts.of(turns)
-        return sets_of(self._near_keys.side_words(texts, "whole"), texts.row_offsets, sizes)
+        whole = self._near_keys.side_sets(texts, "whole", sizes)
+        if self._near.answers_alone:
+            return whole, self._near_keys.answer_sets(texts)
+        return whole, (np.zeros_like(whole[0]), np.empty(0, np.uint64))
 
     @cached_property
     def _near_keys(self) -> NearKeys:
@@ -353,6 +362,12 @@ def _equal(old: Sketched, name: str, new: pl.DataFrame) -> pl.DataFrame:
     ids = pl.Series("record_id", old.ids(hits["number"].to_numpy()).to_pylist(), dtype=pl.String)
     first = hits.with_columns(ids).group_by("low", "high").agg(pl.col("record_id").min())
     return new.join(first, on=["low", "high"]).select("row", "record_id")
+
+
+def _mapped(file: IO[bytes], size: int) -> Hashes:
+    """The hashes in a file, which memory holds only as they are read."""
+    file.flush()
+    return np.memmap(file, np.uint64, "r", shape=(size,)) if size else np.empty(0, np.uint64)
 
 
 def _whole(column: Iterator[pa.Array], dtype: npt.DTypeLike) -> npt.NDArray[Any]:

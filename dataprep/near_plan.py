@@ -101,6 +101,7 @@ def describe(config: NearConfig) -> Iterator[str]:
     >>> print(*describe(NearConfig()), sep="\\n")
     from similarity 0.8 on a record is dropped: exact Jaccard similarity of the runs of words
     compared: the input (all turns before the last answer), the answer; never records of different labels
+    answers must be as similar alone, too, by runs of 3 words; those under 5 words and tool calls must be equal
     records under 5 words: exact key only; 5-19 words: runs of 3 words; 20 and more: runs of 5; never across classes
     chance to find a pair, by 21 bands of 6: at 0.7 92.78 %, at 0.8 99.83 %, at 0.9 over 99.99 %
     pairs below 0.7 are not looked for
@@ -109,6 +110,12 @@ def describe(config: NearConfig) -> Iterator[str]:
     yield f"from similarity {config.threshold:g} on a record is {done}: exact Jaccard similarity of the runs of words"
     fields = ", ".join(words for field, words in _FIELDS.items() if field in config.fields) or "nothing but the label"
     yield f"compared: {fields}" + ("; never records of different labels" if "label" in config.fields else "")
+    least, size = config.least_words, config.short_ngram
+    if config.answers_alone:
+        yield (
+            f"answers must be as similar alone, too, by runs of {size} words; those under {least} words and tool calls "
+            "must be equal"
+        )
     yield _classes(config)
     chances = ", ".join(f"at {each:g} {_percent(chance)}" for each, chance in _recall(config).items())
     yield f"chance to find a pair, by {config.bands} bands of {config.rows}: {chances}"

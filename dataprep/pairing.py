@@ -2,7 +2,8 @@
 
 Rules and thresholds come later, so they may change without a look at any text: pairs are stored from 0.1 below the
 threshold on, and of giant buckets the members with their shingle sets, because only when it is known which records are
-still in can their members be compared with the ones that stay. Text is read for what bands nominated, and only once.
+still in can their members be compared with the ones that stay. Text is read for what bands nominated, once, and once
+more for what proved near: the answers of these are compared alone, which few nominated pairs come to.
 """
 
 from __future__ import annotations
@@ -28,16 +29,15 @@ from dataprep.fingerprints import fingerprint
 from dataprep.gather import Gathered
 from dataprep.pairs.choice import Likeness
 from dataprep.pairs.config import NearConfig
-from dataprep.pairs.near import Candidates, first_of, verify
+from dataprep.pairs.near import Candidates, NearPairs, Sets, first_of, verify, with_answers
 from dataprep.pairs.near_keys import KeyTexts, NearKeys, band_name
-from dataprep.pairs.sketches import sets_of
 from dataprep.record import Turns
 from dataprep.store.claims import claim
 from dataprep.store.files import remove_folder, take_place, temporary_folder, write_file, write_table
 from dataprep.store.layout import Store
 from dataprep.store.points import CommitPoint, commit_point
 
-PAIRS_VERSION: Final = 1
+PAIRS_VERSION: Final = 2
 """Raised by hand whenever other pairs are found among the same sketches."""
 
 _SUMMARY: Final = "pairs.json"
@@ -78,7 +78,8 @@ class Paired:
         giants = self._columns(f"{side}-giants", "giant", "row")
         bounds = np.flatnonzero(np.diff(giants["giant"])) + 1
         sets = pl.read_parquet(self.folder / f"{side}-sets.parquet", glob=False)
-        sizes = sets["shingles"].list.len().to_numpy()
+        set_offsets, set_values = _flat(sets["shingles"])
+        answer_offsets, answer_values = _flat(sets["answer_shingles"])
         return Likeness(
             cells=first,
             earlier=pairs["earlier"],
@@ -86,13 +87,21 @@ class Paired:
             similarity=pairs["similarity"],
             giants=np.split(giants["row"], bounds) if len(giants["row"]) else [],
             set_rows=sets["row"].to_numpy(),
-            set_offsets=np.append(0, np.cumsum(sizes, dtype=np.int64)),
-            set_values=sets["shingles"].explode().drop_nulls().to_numpy(),
+            set_offsets=set_offsets,
+            set_values=set_values,
+            answer_offsets=answer_offsets,
+            answer_values=answer_values,
         )
 
     def _columns(self, name: str, *columns: str) -> dict[str, npt.NDArray[Any]]:
         table = pl.read_parquet(self.folder / f"{name}.parquet", columns=list(columns), glob=False)
         return {column: table[column].to_numpy() for column in columns}
+
+
+def _flat(sets: pl.Series) -> Sets:
+    """Sets side by side, with offsets."""
+    offsets = np.append(0, np.cumsum(sets.list.len().to_numpy(), dtype=np.int64))
+    return offsets, sets.explode().drop_nulls().to_numpy()
 
 
 def pairs_fingerprint(prepared: Sequence[PreparedFile], gathered: Gathered, config: NearConfig) -> str:
@@ -193,7 +202,6 @@ class _Side:
         firsts = np.flatnonzero(comparable & (cells == np.arange(len(cells))))
         chosen = np.ones(len(firsts), np.bool_)
         candidates = Candidates(self._config, len(firsts), lambda band: self._band(band)[firsts], chosen)
-        wanted = candidates.cells()
         giants = [firsts[giant] for giant in candidates.giants]
         if self._side == "whole":  # compared with those that stay, when it is known which these are
             candidates.giants = []
@@ -202,16 +210,13 @@ class _Side:
             rank = np.empty_like(places)
             rank[places] = np.arange(len(places))
             candidates.giants = [giant[np.argsort(rank[giant])] for giant in candidates.giants]
-        with tempfile.TemporaryFile(dir=self._folder) as scratch:
-            sets = self._sets(firsts[wanted], scratch)
-            found = verify(self._config, candidates, wanted, sets)
-            members = np.unique(np.concatenate(giants)) if giants and self._side == "whole" else np.empty(0, np.int64)
-            self._write_sets(members, firsts[wanted], sets)
+        kept = giants if self._side == "whole" else []
+        members = np.unique(np.concatenate(kept)) if kept else np.empty(0, np.int64)
+        found = self._verified(candidates, firsts, np.searchsorted(firsts, members))
         later = np.flatnonzero(comparable & (cells != np.arange(len(cells))))
         self._write("cells", row=later, first=cells[later])
         self._write("short", row=np.flatnonzero(~comparable))
         self._write("pairs", earlier=firsts[found.earlier], later=firsts[found.later], similarity=found.similarity)
-        kept = giants if self._side == "whole" else []
         numbers = np.repeat(np.arange(len(kept)), [len(giant) for giant in kept])
         self._write("giants", giant=numbers, row=np.concatenate(kept) if kept else np.empty(0, np.int64))
         return {
@@ -223,8 +228,34 @@ class _Side:
             "uncompared": found.uncompared,
         }
 
-    def _sets(self, rows: Ints, scratch: IO[bytes]) -> tuple[Ints, npt.NDArray[np.uint64]]:
-        """The shingle sets of some records (ascending), side by side in a file: memory holds what is being compared."""
+    def _verified(self, candidates: Candidates, firsts: Ints, members: Ints) -> NearPairs:
+        """Compare what was nominated, as a whole and by answers alone, and write the sets of members of giants.
+
+        Args:
+            candidates: what was nominated among n cells.
+            firsts: the record of each cell: shape (n,).
+            members: the cells whose sets are written, ascending.
+        """
+        wanted = candidates.cells()
+        with tempfile.TemporaryFile(dir=self._folder) as scratch:
+            sets = self._sets(firsts[wanted], scratch)
+            found = verify(self._config, candidates, wanted, sets)
+            columns = {"row": pa.array(firsts[members]), "shingles": _lists(members, wanted, sets)}
+        alone = self._side == "whole" and self._config.answers_alone
+        beside = np.unique(np.concatenate([found.earlier, found.later, members])) if alone else members
+        answers: Sets = np.zeros(len(beside) + 1, np.int64), np.empty(0, np.uint64)
+        with tempfile.TemporaryFile(dir=self._folder) as scratch:
+            if alone:
+                answers = self._sets(firsts[beside], scratch, answers=True)
+                found = with_answers(self._config, found, beside, answers)
+            columns["answer_shingles"] = _lists(members, beside, answers)
+        path = self._folder / f"{self._side}-sets.parquet"
+        write_table(path, pa.table(columns), compression="none", use_dictionary=False)
+        return found
+
+    def _sets(self, rows: Ints, scratch: IO[bytes], *, answers: bool = False) -> Sets:
+        """The shingle sets of some records (ascending), or of their answers alone, side by side in a file: memory holds
+        what is being compared."""
         keys = NearKeys(self._config)
         sizes = [np.zeros(1, np.int64)]
         for records, (start, end) in zip(self._record_files, pairwise(self._bounds), strict=True):
@@ -234,8 +265,9 @@ class _Side:
             column = pq.read_table(records, columns=["turns"])["turns"].combine_chunks()
             turns = Turns(column.take(pa.array(here - start)))
             texts = KeyTexts.of(turns)
-            words = keys.side_words(texts, self._side)
-            offsets, values = sets_of(words, texts.row_offsets, self._sizes[here])
+            offsets, values = (
+                keys.answer_sets(texts) if answers else keys.side_sets(texts, self._side, self._sizes[here])
+            )
             sizes.append(np.diff(offsets))
             scratch.write(values.tobytes())
         offsets = np.cumsum(np.concatenate(sizes))
@@ -276,13 +308,12 @@ class _Side:
     def _write(self, name: str, **columns: npt.NDArray[Any]) -> None:
         write_table(self._folder / f"{self._side}-{name}.parquet", pa.table(columns), compression="none")
 
-    def _write_sets(self, rows: Ints, candidates: Ints, sets: tuple[Ints, npt.NDArray[np.uint64]]) -> None:
-        """The sets of some of the candidates."""
-        offsets, values = sets
-        places = np.searchsorted(candidates, rows)
-        bounds = np.append(0, np.cumsum(np.diff(offsets)[places]))
-        chosen = [values[offsets[place] : offsets[place + 1]] for place in places.tolist()]
-        hashes = pa.array(np.concatenate(chosen) if chosen else np.empty(0, np.uint64))
-        lists = pa.LargeListArray.from_arrays(pa.array(bounds, pa.int64()), hashes)
-        table = pa.table({"row": rows, "shingles": lists})
-        write_table(self._folder / f"{self._side}-sets.parquet", table, compression="none", use_dictionary=False)
+
+def _lists(cells: Ints, candidates: Ints, sets: Sets) -> pa.LargeListArray:
+    """The sets of some of the candidates."""
+    offsets, values = sets
+    places = np.searchsorted(candidates, cells)
+    bounds = np.append(0, np.cumsum(np.diff(offsets)[places]))
+    chosen = [values[offsets[place] : offsets[place + 1]] for place in places.tolist()]
+    hashes = pa.array(np.concatenate(chosen) if chosen else np.empty(0, np.uint64))
+    return pa.LargeListArray.from_arrays(pa.array(bounds, pa.int64()), hashes)

@@ -41,11 +41,14 @@ def jaccard(one: str, other: str) -> float:
 
 
 def alike(one: tuple[str, str], other: tuple[str, str]) -> float:
-    """Similarity of whole records; none where short answers differ."""
+    """The lesser similarity of whole records and of their answers, of which short ones must be equal."""
     answers = [text[1].split() for text in (one, other)]
-    if min(map(len, answers)) < 5 and answers[0] != answers[1]:
-        return 0.0
-    return jaccard(" ".join(one), " ".join(other))
+    if min(map(len, answers)) < 5:
+        alone = float(answers[0] == answers[1])
+    else:
+        a, b = (frozenset(zip(*(words[place:] for place in range(3)), strict=False)) for words in answers)
+        alone = len(a & b) / len(a | b)
+    return min(alone, jaccard(" ".join(one), " ".join(other)))
 
 
 def edited(random_: random.Random, text: str, words: int) -> str:
@@ -61,7 +64,7 @@ def corpus(seed: int, families: int = 12, members: int = 5) -> list[dict[str, An
     rows = []
     for _ in range(families):
         question = " ".join(random_.choice(WORDS) for _ in range(random_.choice([8, 60, 120])))
-        answer = " ".join(random_.choice(WORDS) for _ in range(random_.choice([2, 20])))
+        answer = " ".join(random_.choice(WORDS) for _ in range(random_.choice([2, 20, 60])))
         rows += [
             pair(edited(random_, question, member), answer if member % 2 else edited(random_, answer, 1))
             for member in range(members)
@@ -167,6 +170,22 @@ def test_a_giant_bucket_keeps_one_of_each_kind_and_says_what_was_not_compared(tm
     assert result.near.chained == 0
 
 
+def test_a_giant_bucket_of_one_question_keeps_every_other_answer(tmp_path):
+    random_ = random.Random(12)
+    question = " ".join(random_.choice(WORDS) for _ in range(200))
+    answers = [" ".join(random_.choice(WORDS) for _ in range(30)) for _ in range(10)]
+    rows = [pair(edited(random_, question, 1), answers[number % 10]) for number in range(300)]
+    result = run_yaml(tmp_path, YAML.format(path=write_jsonl(tmp_path / "a.jsonl", rows), more=""))
+    texts = texts_of(result, rows)
+    kept = table(result, "records").filter(pl.col("status") == "kept")["record_id"].to_list()
+    assert sorted(texts[record][1] for record in kept) == sorted(answers)
+    went = table(result, "ledger").filter(pl.col("rule") == "near_duplicate")
+    for one, other, similarity in went["record_id", "partner_id", "similarity"].iter_rows():
+        assert similarity == alike(texts[one], texts[other]) >= 0.8
+    assert result.near is not None
+    assert result.near.boilerplate[0] > 128
+
+
 def test_texts_alike_under_other_labels_are_no_duplicates_but_stay_on_one_side(tmp_path):
     random_ = random.Random(4)
     rows = []
@@ -227,6 +246,29 @@ def test_one_question_with_short_answers_that_differ_is_a_conflict_and_no_duplic
     assert sorted(records["status"].to_list()) == ["dropped", "kept", "kept"]
     assert records["status"].to_list()[1] == "kept"
     assert records["split"].drop_nulls().n_unique() == 1
+
+
+@pytest.mark.parametrize(("words", "differ", "kept"), [(12, 6, 2), (30, 1, 1)])
+def test_one_question_with_long_answers_that_differ_is_a_conflict_and_no_duplicate(tmp_path, words, differ, kept):
+    question, answer = " ".join(WORDS[:60]), WORDS[:words]
+    answers = [" ".join([*answer[differ:], *(f"{name}{place}" for place in range(differ))]) for name in ("one", "two")]
+    assert jaccard(*(f"{question} {text}" for text in answers)) >= 0.8
+    rows = [pair(question, text) for text in answers]
+    result = run_yaml(tmp_path, YAML.format(path=write_jsonl(tmp_path / "a.jsonl", rows), more=""))
+    rules = table(result, "ledger")["rule"].to_list()
+    assert result.counts["kept"] == kept
+    assert rules == (["near_duplicate"] if kept == 1 else ["conflicting_answer", "conflicting_answer"])
+    assert table(result, "records")["split"].drop_nulls().n_unique() == 1
+
+
+def test_the_same_words_cut_into_question_and_answer_elsewhere_are_compared_by_their_answers(tmp_path):
+    words = WORDS[:60]
+    rows = [pair(" ".join(words[:cut]), " ".join(words[cut:])) for cut in (30, 31, 48)]
+    result = run_yaml(tmp_path, YAML.format(path=write_jsonl(tmp_path / "a.jsonl", rows), more=""))
+    records = table(result, "records").sort("line")
+    assert sorted(records["status"].to_list()[:2]) == ["dropped", "kept"]
+    assert records["status"].to_list()[2] == "kept"
+    assert table(result, "pairs")["similarity"].to_list() == [27 / 28]
 
 
 def test_calls_of_other_tools_are_no_duplicates(tmp_path):

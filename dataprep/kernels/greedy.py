@@ -3,7 +3,8 @@
 The kept set is the lexicographically first one in which no two nominated records are duplicates (the greedy maximal
 independent set). A record goes only because of one that stays, with their exact similarity, so nothing goes through a
 chain. Pairs of moderate buckets are known beforehand; members of giant ones are compared here, with the first few of
-their bucket that stay, because only here it is known which these are.
+their bucket that stay, because only here it is known which these are. Their answers are compared only where the whole
+records are near enough.
 """
 
 from __future__ import annotations
@@ -42,6 +43,9 @@ class Graph(NamedTuple):
     set_offsets: Int64s
     set_values: Hashes
     """The shingle sets of the members of giant buckets."""
+    answer_offsets: Int64s
+    answer_values: Hashes
+    """Those of their answers, in the same order; all empty where answers are not compared alone."""
 
 
 class Choice(NamedTuple):
@@ -81,6 +85,7 @@ def choose(
     n_firsts = np.zeros(graph.n_giants, np.int64)
     n_kept = np.zeros(graph.n_giants, np.int64)
     scratch = np.empty(table_slots(max(largest(graph.set_offsets), 1)), np.uint64)
+    answer_scratch = np.empty(table_slots(max(largest(graph.answer_offsets), 1)), np.uint64)
     uncompared = 0
     for record in range(n_records):
         cell = cells[record]
@@ -103,6 +108,9 @@ def choose(
                 own = graph.set_of[cell]
                 begin, end = graph.set_offsets[own], graph.set_offsets[own + 1]
                 table = fill_table(scratch, graph.set_values, begin, end)
+                first_answer, last_answer = graph.answer_offsets[own], graph.answer_offsets[own + 1]
+                answer = answer_scratch[:1]
+                filled = False
                 for place in range(first_giant, last_giant):
                     giant = graph.giants[place]
                     for index in range(n_firsts[giant]):
@@ -116,6 +124,20 @@ def choose(
                             graph.set_offsets[other + 1],
                             floor,
                         )
+                        if here < threshold or here < value:
+                            continue
+                        if not filled:
+                            answer = fill_table(answer_scratch, graph.answer_values, first_answer, last_answer)
+                            filled = True
+                        alone = similarity(
+                            answer,
+                            last_answer - first_answer,
+                            graph.answer_values,
+                            graph.answer_offsets[other],
+                            graph.answer_offsets[other + 1],
+                            floor,
+                        )
+                        here = min(here, alone)
                         if here >= threshold and (here > value or (here == value and kept < best)):
                             found, best, value = NEAR, kept, here
                     if best >= 0:

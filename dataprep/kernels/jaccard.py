@@ -99,8 +99,13 @@ def fill_table(scratch: Hashes, values: Hashes, first: int, last: int) -> Hashes
 
 @kernel
 def similarity(table: Hashes, size: int, values: Hashes, first: int, last: int, floor: float) -> float:
-    """Jaccard similarity of the set in a table, of `size` hashes, with another; 0 where it is below the floor."""
+    """Jaccard similarity of the set in a table, of `size` hashes, with another; 0 where it is below the floor.
+
+    Two empty sets are equal: their similarity is 1.
+    """
     other = last - first
+    if size + other == 0:
+        return 1.0
     needed = floor * (size + other) / (1.0 + floor) - 1e-6
     if min(size, other) < needed:
         return 0.0

@@ -30,6 +30,7 @@ class Likeness:
         giants: the members of each giant bucket, firsts too.
         set_rows: the firsts whose shingle sets are here, ascending: all members of giant buckets.
         set_offsets, set_values: these sets.
+        answer_offsets, answer_values: the sets of their answers; all empty where answers are not compared alone.
     """
 
     cells: npt.NDArray[np.integer]
@@ -40,13 +41,26 @@ class Likeness:
     set_rows: Ints
     set_offsets: Ints
     set_values: npt.NDArray[np.uint64]
+    answer_offsets: Ints
+    answer_values: npt.NDArray[np.uint64]
 
     @classmethod
     def unknown(cls, records: int) -> Likeness:
         """Nothing: every one of n records is compared by its exact key only."""
         none = np.empty(0, np.int64)
-        cells = np.full(records, -1)
-        return cls(cells, none, none, np.empty(0), [], none, np.zeros(1, np.int64), np.empty(0, np.uint64))
+        return cls.of_pairs(np.full(records, -1), none, none, np.empty(0))
+
+    @classmethod
+    def of_pairs(
+        cls,
+        cells: npt.NDArray[np.integer],
+        earlier: npt.NDArray[np.integer],
+        later: npt.NDArray[np.integer],
+        similarity: Floats,
+    ) -> Likeness:
+        """Verified pairs and no giant bucket."""
+        no_sets = np.zeros(1, np.int64), np.empty(0, np.uint64)
+        return cls(cells, earlier, later, similarity, [], np.empty(0, np.int64), *no_sets, *no_sets)
 
 
 def choose_duplicates(
@@ -61,9 +75,7 @@ def choose_duplicates(
         likeness: all that is known.
         threshold: similarity from which on a record is a near duplicate.
 
-    >>> none = np.empty(0, np.int64)
-    >>> chain = Likeness(np.arange(3), np.array([0, 1]), np.array([1, 2]), np.array([0.9, 0.8]), [], none,
-    ...                  np.zeros(1, np.int64), np.empty(0, np.uint64))
+    >>> chain = Likeness.of_pairs(np.arange(3), np.array([0, 1]), np.array([1, 2]), np.array([0.9, 0.8]))
     >>> chosen = choose_duplicates(np.arange(3), np.full(3, -1), np.zeros(3, bool), chain, 0.8)
     >>> chosen.kind.tolist(), chosen.partner.tolist()
     ([0, 2, 0], [-1, 0, -1])
@@ -97,6 +109,8 @@ def choose_duplicates(
         set_of,
         likeness.set_offsets,
         likeness.set_values,
+        likeness.answer_offsets,
+        likeness.answer_values,
     )
     compact = np.full(len(order), -1, np.int64)
     copied = copy_sets >= 0

@@ -21,7 +21,8 @@ NearField = Literal["input", "answer", "system", "label"]
 
 
 class NearConfig(Config):
-    """When two records that are not copies count as duplicates: by the Jaccard similarity of their word n-grams."""
+    """When two records that are not copies count as duplicates: by the Jaccard similarity of their word n-grams, and of
+    those of their answers alone."""
 
     action: Literal["drop", "hold", "flag", "none"] = "drop"
     """What happens to all near duplicates but the one that stays; `none`: none are looked for."""
@@ -29,7 +30,8 @@ class NearConfig(Config):
     """Exact Jaccard similarity from which on two records are near duplicates. Pairs are stored from 0.1 below it on."""
     fields: Annotated[tuple[NearField, ...], Field(min_length=1)] = ("input", "answer", "label")
     """What is compared: the `input` (all turns before the last answer, without system prompts), the `answer`
-    (the last one and what follows), `system` prompts; with `label`, only records of the same label are."""
+    (the last one and what follows), `system` prompts; with `label`, only records of the same label are. Beside other
+    text, answers must be as similar alone, too."""
     strip: tuple[str, ...] = ()
     """Texts that are left out where a turn begins with them, word for word: preambles that every record shares."""
     ngram: Annotated[int, Field(ge=1, le=15)] = 5
@@ -59,6 +61,11 @@ class NearConfig(Config):
     def on(self) -> bool:
         """Whether near duplicates are looked for."""
         return self.action != "none"
+
+    @property
+    def answers_alone(self) -> bool:
+        """Whether answers are compared alone as well, because other text is compared beside them."""
+        return "answer" in self.fields and not {"input", "system"}.isdisjoint(self.fields)
 
     @property
     def sketched(self) -> dict[str, Any]:

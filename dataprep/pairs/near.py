@@ -1,15 +1,15 @@
 """Near duplicates: bands nominate, the exact Jaccard similarity of shingle sets decides.
 
-Works on *cells*: records that are the same word for word count once. Cells are numbered in the stated order in which
-records are preferred, so that the earlier of two is the one that would stay. Within a bucket (cells with an equal band
-key) every pair is compared, unless the bucket is a giant: then its members are compared with the first few and with
-those that are like none of these, and what nobody compared is counted.
+Works on *cells*: records that are the same word for word (and the same words their answer) count once. Cells are
+numbered in the stated order in which records are preferred, so that the earlier of two is the one that would stay.
+Within a bucket (cells with an equal band key) every pair is compared, unless the bucket is a giant: then its members
+are compared with the first few and with those that are like none of these, and what nobody compared is counted.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -52,7 +52,7 @@ class NearPairs:
 
     Attributes:
         earlier, later: cells of each pair, in order: shape (p,).
-        similarity: exact Jaccard similarity, at or above the floor: shape (p,).
+        similarity: exact similarity, at or above the floor: shape (p,).
         nominated: pairs that bands nominated, each once, without those of giant buckets.
         giants: the giant buckets.
         uncompared: pairs of members of giant buckets that were not compared.
@@ -167,3 +167,19 @@ def verify(config: NearConfig, candidates: Candidates, cells: Ints, sets: Sets) 
         giants=[Boilerplate(len(members), int(members[0])) for members in candidates.giants],
         uncompared=uncompared,
     )
+
+
+def with_answers(config: NearConfig, found: NearPairs, cells: Ints, answers: Sets) -> NearPairs:
+    """The same pairs with the lesser of their similarity and that of their answers, as far as it reaches the floor.
+
+    Args:
+        config: the floor.
+        found: pairs, compared as whole records.
+        cells: all cells that these have, and maybe others, in order.
+        answers: the shingle set of the answer of each of these, empty for one without answer or with a short one.
+    """
+    offsets, values = answers
+    left, right = np.searchsorted(cells, found.earlier), np.searchsorted(cells, found.later)
+    similarity = np.minimum(found.similarity, compare_pairs(offsets, values, left, right, config.floor))
+    chosen = similarity > 0
+    return replace(found, earlier=found.earlier[chosen], later=found.later[chosen], similarity=similarity[chosen])

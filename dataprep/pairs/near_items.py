@@ -1,8 +1,9 @@
 """Records that are near duplicates of a benchmark item: equal band keys nominate, the exact Jaccard similarity decides.
 
 Items are few and records many, so the items' keys are looked up for every record in memory, and text is read only of
-the records that share one. Both sides are compared as the run compares records with each other, whole and by their
-input side, with the same shingles and bands.
+the records that share one. Both sides are compared with the shingles and bands by which the run compares records with
+each other, whole and by their input side. Answers are not compared alone: a record that has nearly the whole text of an
+item gives it away, whatever it answers.
 """
 
 from __future__ import annotations

@@ -2,6 +2,9 @@
 
 Each record is sketched twice: by the fields that the pipeline names, and by its input side alone, on which leaks
 between splits are judged (the same question, another answer). The second is null where it would be the first once more.
+
+Of whole records, answers are compared alone as well where there is other text beside them. They need no sketches: who is
+not alike as a whole is no duplicate, so the whole nominates.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ from dataprep.kernels.minhash import Sketches
 from dataprep.kernels.scan import Scan
 from dataprep.pairs.config import NearConfig
 from dataprep.pairs.folding import normalize_text
-from dataprep.pairs.sketches import Sketcher
+from dataprep.pairs.sketches import Sketcher, sets_of
 from dataprep.pairs.words import Words, words_of
 from dataprep.record import ROLES, Turns
 
@@ -27,6 +30,12 @@ SIDES: Final = ("whole", "input")
 """What is sketched: the record by `near.fields`, and its input side."""
 _ASSISTANT: Final = ROLES.index("assistant")
 _SYSTEM: Final = ROLES.index("system")
+_MIX: Final = np.uint64(0x9E37_79B9_7F4A_7C15)
+_MIX_2: Final = np.uint64(0xBF58_476D_1CE4_E5B9)
+_SHIFT: Final = np.uint64(29)
+
+
+Sets = tuple[npt.NDArray[np.int64], npt.NDArray[np.uint64]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +79,8 @@ class NearKeys:
         """The sketches of n records: for each side the columns words, ngram, identity and one key a band.
 
         Records are compared as whole ones only where their labels, tool calls and short answers are equal: "yes" and
-        "no" to one long question are next to the same words, and no duplicates.
+        "no" to one long question are next to the same words, and no duplicates. Where answers are compared alone, two
+        have one identity only if the same words are their answers.
 
         Args:
             texts: of the records.
@@ -80,9 +90,9 @@ class NearKeys:
         words = self._words(texts)
         whole, inputs = self._chosen(texts, "whole"), self._chosen(texts, "input")
         seeds = _label_seeds(labels) if "label" in self._config.fields else np.zeros(len(labels), np.uint64)
-        in_input = _in_input(texts)
+        in_input, answers = _in_input(texts), _in_answer(texts)
         if "answer" in self._config.fields:
-            seeds ^= self._answer_seeds(texts, words, whole & ~in_input)
+            seeds ^= self._answer_seeds(texts, words, answers)
         if calls is not None:
             seeds ^= calls
         if np.array_equal(whole & in_input, inputs):  # then the input side is how the whole begins
@@ -92,6 +102,8 @@ class NearKeys:
                 self._sketcher.sketch(words.where(whole), texts.row_offsets, seeds=seeds)[0],
                 self._sketcher.sketch(words.where(inputs), texts.row_offsets)[0],
             )
+        if self._config.answers_alone:
+            found[0].identity[:] ^= _answer_places(texts, words.where(whole), answers)[:, None]
         same = (found[0].identity == found[1].identity).all(axis=1)
         columns: dict[str, pa.Array] = {}
         for side, sketches, absent in zip(SIDES, found, (None, same), strict=True):
@@ -101,6 +113,20 @@ class NearKeys:
     def side_words(self, texts: KeyTexts, side: str) -> Words:
         """The words of one side of each record, for its shingle set."""
         return self._words(texts).where(self._chosen(texts, side))
+
+    def side_sets(self, texts: KeyTexts, side: str, sizes: npt.NDArray[np.uint8]) -> Sets:
+        """The shingle sets of one side of each record, side by side; `sizes` are the words in a shingle of each."""
+        return sets_of(self.side_words(texts, side), texts.row_offsets, sizes)
+
+    def answer_sets(self, texts: KeyTexts) -> Sets:
+        """The shingle sets of the answers alone, side by side: runs of as many words as short records have.
+
+        Answers are compared by these whatever their length, so that there is no border between classes at which two
+        answers that differ by a word would have nothing in common.
+        """
+        words = self._words(texts).where(_in_answer(texts))
+        sizes = np.full(len(texts.input_ends), self._config.short_ngram, np.uint8)
+        return sets_of(words, texts.row_offsets, sizes)
 
     def _answer_seeds(self, texts: KeyTexts, words: Words, answers: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint64]:
         """A number for each answer that is too short for shingles, 0 for the others: shape (n,)."""
@@ -127,7 +153,7 @@ class NearKeys:
         if "input" in fields:
             chosen |= in_input & ~system
         if "answer" in fields:
-            chosen |= ~in_input & ~system
+            chosen |= _in_answer(texts)
         if "system" in fields:
             chosen |= system
         return chosen
@@ -164,6 +190,30 @@ def _in_input(texts: KeyTexts) -> npt.NDArray[np.bool_]:
     """Which turns are on the input side of their record: shape (m,)."""
     sizes = np.diff(texts.row_offsets)
     return np.asarray(np.arange(len(texts.roles)) < np.repeat(texts.input_ends, sizes))
+
+
+def _in_answer(texts: KeyTexts) -> npt.NDArray[np.bool_]:
+    """Which turns are of the answer of their record: shape (m,)."""
+    return np.asarray(~_in_input(texts) & (texts.roles != _SYSTEM))
+
+
+def _answer_places(texts: KeyTexts, words: Words, answers: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint64]:
+    """A number for where among its words each record has its answer, 0 for one without: shape (n,).
+
+    The sum of f(end) - f(start) over all turns of the answer, so that it does not matter how these cut a run of words.
+    """
+    bounds = np.append(0, np.cumsum(words.ends - words.starts))
+    before = np.repeat(bounds[texts.row_offsets[:-1]], np.diff(texts.row_offsets))
+    spans = _scattered(bounds[1:] - before) - _scattered(bounds[:-1] - before)
+    spans[~answers] = 0
+    totals = np.append(np.uint64(0), np.cumsum(spans))[texts.row_offsets]
+    return np.asarray(totals[1:] - totals[:-1])
+
+
+def _scattered(numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.uint64]:
+    """Numbers as 64 well-mixed bits; 0 stays 0."""
+    mixed = numbers.astype(np.uint64) * _MIX
+    return np.asarray((mixed ^ (mixed >> _SHIFT)) * _MIX_2)
 
 
 def _label_seeds(labels: pa.Array) -> npt.NDArray[np.uint64]:
