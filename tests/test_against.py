@@ -275,3 +275,20 @@ def test_nothing_is_sought_among_nothing() -> None:
     hits, buckets = Sought(np.empty(0, np.uint64)).hits([np.arange(5, dtype=np.uint64)])
     assert not len(hits)
     assert not len(buckets)
+
+
+@pytest.mark.parametrize("entry", ["old@1", "old.jsonl"])
+def test_a_long_prompt_with_another_answer_is_not_known(tmp_path: Path, entry: str) -> None:
+    prompt, answer = " ".join(WORDS[:90]), WORDS[100:130]
+    cut = 120  # the same words, of which more are question and fewer answer
+    new = [
+        pair(prompt, " ".join([*answer[:15], "other", *answer[16:]])),
+        pair(prompt, " ".join([*answer[:20], *(f"other{place}" for place in range(10))])),
+        pair(" ".join([*WORDS[:90], *WORDS[100:cut]]), " ".join(WORDS[cut:130])),
+        pair(prompt, "yes"),
+    ]
+    assert min(jaccard(row, pair(prompt, " ".join(answer))) for row in new[:3]) >= 0.8
+    _, second = publish(tmp_path, [pair(prompt, " ".join(answer))], new, f"{NEW}dedup: {{against: [{entry}]}}\n")
+    records = table(second, "records").select("record_id", "line")
+    found = known(second).join(records, on="record_id")
+    assert dict(found["line", "similarity"].iter_rows()) == {1: 25 / 31}

@@ -3,8 +3,8 @@
 Each record is sketched twice: by the fields that the pipeline names, and by its input side alone, on which leaks
 between splits are judged (the same question, another answer). The second is null where it would be the first once more.
 
-Of whole records, answers are compared alone as well where there is other text beside them. They need no sketches: who is
-not alike as a whole is no duplicate, so the whole nominates.
+Of whole records, answers are compared alone as well where there is other text beside them. They need no sketches: what
+is not alike as a whole is no duplicate, so the whole nominates.
 """
 
 from __future__ import annotations
