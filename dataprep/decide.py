@@ -51,7 +51,7 @@ from dataprep.store.meta_columns import MetaColumn
 
 SplitMode = Literal["group", "time", "source", "given"]
 
-DECIDE_VERSION: Final = 4
+DECIDE_VERSION: Final = 5
 """Raised by hand whenever the same gathered table and configuration are decided differently."""
 
 FIELDS: Final[dict[str, ColumnKind]] = {
@@ -218,6 +218,7 @@ def decide(
     decision.notes += division.notes
     decision.outcome = _outcome(con, gathered.records, members, division.split)
     con.register("outcome", decision.outcome)
+    alike = alike.standing(members)
     con.register("alike", pl.DataFrame({"a": alike.a, "b": alike.b}))
     return decision
 

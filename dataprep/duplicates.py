@@ -240,19 +240,20 @@ def _alike(
 ) -> Alike:
     """Pairs of records that are near each other as a whole or by their input."""
     records = len(whole.cells)
-    parts = [(edges, similarity, True)]
+    parts = [(edges, similarity, True, False)]
     for likeness, is_whole in ((whole, True), (paired.likeness("input", records), False)):
         close = likeness.similarity >= threshold
         pairs = np.stack([likeness.earlier[close], likeness.later[close]]).astype(np.int64)
         same = np.flatnonzero((likeness.cells >= 0) & (likeness.cells != np.arange(records)))
-        parts.append((pairs, likeness.similarity[close], is_whole))
-        parts.append((np.stack([same, likeness.cells[same]]), np.ones(len(same)), is_whole))
-    a, b = np.concatenate([pairs for pairs, _, _ in parts], axis=1)
+        parts.append((pairs, likeness.similarity[close], is_whole, False))
+        parts.append((np.stack([same, likeness.cells[same]]), np.ones(len(same)), is_whole, True))
+    a, b = np.concatenate([pairs for pairs, *_ in parts], axis=1)
     return Alike(
         a,
         b,
-        np.concatenate([values for _, values, _ in parts]),
-        np.concatenate([np.full(len(values), is_whole) for _, values, is_whole in parts]),
+        np.concatenate([values for _, values, *_ in parts]),
+        np.concatenate([np.full(len(values), is_whole) for _, values, is_whole, _ in parts]),
+        np.concatenate([np.full(len(values), is_same) for _, values, _, is_same in parts]),
     )
 
 

@@ -148,8 +148,8 @@ def remove_prefixes(
         _add(con, lines, np.flatnonzero(shorter), partner, "prefix", rule, actions, position)
     centre = lines.first(shorter & stays)
     edges = np.flatnonzero(~whole & stays & (centre >= 0))
-    whole_records = np.ones(len(edges), np.bool_)
-    alike = Alike(lines.row[centre[edges]], lines.row[edges], np.full(len(edges), np.nan), whole_records)
+    rows, whole_records = lines.row[edges], np.ones(len(edges), np.bool_)
+    alike = Alike(lines.row[centre[edges]], rows, np.full(len(edges), np.nan), whole_records, ~whole_records)
     return alike, int(goes.sum())
 
 

@@ -2,6 +2,9 @@
 
 Two records are alike where they are near duplicates as a whole or by their input side alone (the same question, nearly
 word for word, with another answer).
+
+Of records with the same words one stands for all in pairs with others. Where that one goes, another takes its place, so
+that those which stay are still known to be alike what it was alike.
 """
 
 from __future__ import annotations
@@ -27,32 +30,50 @@ class Alike:
         similarity: exact Jaccard similarity of the whole records, or of their input sides; NaN where one conversation
             begins with the other.
         whole: which of these it is.
+        same: whether all words are the same there, so that b stands for a in pairs with others.
     """
 
     a: npt.NDArray[np.int64]
     b: npt.NDArray[np.int64]
     similarity: npt.NDArray[np.float64]
     whole: Flags
+    same: Flags
 
     @classmethod
     def none(cls) -> Alike:
         """No pairs."""
-        return cls(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0), np.empty(0, np.bool_))
+        nobody, no = np.empty(0, np.int64), np.empty(0, np.bool_)
+        return cls(nobody, nobody, np.empty(0), no, no)
 
     def joined(self, other: Alike) -> Alike:
         """These pairs and others."""
         if not len(other.a):
             return self
-        names = ("a", "b", "similarity", "whole")
+        names = ("a", "b", "similarity", "whole", "same")
         return Alike(*(np.concatenate([getattr(self, name), getattr(other, name)]) for name in names))
 
     def where(self, chosen: Flags | npt.NDArray[np.int64]) -> Alike:
         """Some of the pairs."""
-        return Alike(self.a[chosen], self.b[chosen], self.similarity[chosen], self.whole[chosen])
+        names = ("a", "b", "similarity", "whole", "same")
+        return Alike(*(getattr(self, name)[chosen] for name in names))
+
+    def standing(self, members: Members) -> Alike:
+        """The same pairs of members, each record that is none replaced by the first one that is and has its words."""
+        place = _places(members, self)
+        size = int(max(self.a.max(initial=-1), self.b.max(initial=-1))) + 1
+        a, b = self.a.copy(), self.b.copy()
+        for whole in (True, False):
+            here = (self.whole == whole) & ~np.isnan(self.similarity)
+            waiting = np.flatnonzero(here & self.same & (place[0] >= 0) & (place[1] < 0))
+            waiting = waiting[np.argsort(self.a[waiting], kind="stable")][::-1]
+            stands = np.arange(size)
+            stands[self.b[waiting]] = self.a[waiting]  # the first of them is assigned last
+            a[here], b[here] = stands[a[here]], stands[b[here]]
+        return Alike(a, b, self.similarity, self.whole, self.same).where(a != b)
 
     def among(self, members: Members) -> npt.NDArray[np.int32]:
         """The pairs of which both are among the members, as their places there: shape (2, q)."""
-        place = _places(members, self)
+        place = _places(members, self.standing(members))
         return place[:, (place >= 0).all(axis=0)]
 
 
@@ -71,12 +92,14 @@ def straddling(members: Members, alike: Alike, input_keys: Keys) -> Alike:
     Returns:
         Pairs in which `a` has to go and `b` is why: one for each a.
     """
+    alike = alike.standing(members)
     place = _places(members, alike)
     both = Alike(
         np.concatenate([alike.a, alike.b]),
         np.concatenate([alike.b, alike.a]),
         np.tile(alike.similarity, 2),
         np.tile(alike.whole, 2),
+        np.tile(alike.same, 2),
     )
     left, right = np.concatenate([place[0], place[1]]), np.concatenate([place[1], place[0]])
     held_out = members.held_out
