@@ -218,8 +218,7 @@ def decide(
     decision.notes += division.notes
     decision.outcome = _outcome(con, gathered.records, members, division.split)
     con.register("outcome", decision.outcome)
-    alike = alike.standing(members)
-    con.register("alike", pl.DataFrame({"a": alike.a, "b": alike.b}))
+    con.register("alike", pl.DataFrame(members.row[alike.among(members)], ["a", "b"], orient="col"))
     return decision
 
 
