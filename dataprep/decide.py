@@ -218,7 +218,7 @@ def decide(
     decision.notes += division.notes
     decision.outcome = _outcome(con, gathered.records, members, division.split)
     con.register("outcome", decision.outcome)
-    con.register("alike", pl.DataFrame(members.row[alike.among(members)], ["a", "b"], orient="col"))
+    con.register("alike", pl.DataFrame(dict(zip("ab", members.row[alike.among(members)], strict=True))))
     return decision
 
 
