@@ -27,7 +27,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     "sqlfiles": frozenset(),
     "digests": frozenset({"kernels"}),
     "console": frozenset(),
-    "kernels": frozenset(),
+    "kernels": frozenset({"console", "errors"}),  # a compiler that does not work is an error with a next step
     "config": frozenset(),
     "record": frozenset({"digests"}),
     "events": frozenset({"errors"}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -55,10 +56,12 @@ def dedup(
     from dataprep.console import one_line
     from dataprep.dedup.job import dedup as remove
     from dataprep.dedup.summary import summary_lines
+    from dataprep.kernels import CompileError
     from dataprep.memory import memory_limit
 
     if engine is not EngineOption.datasketch:
-        announce_compilation()
+        with suppress(CompileError):  # the job says what it does instead
+            announce_compilation()
     result = remove(
         source,
         output,

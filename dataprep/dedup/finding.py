@@ -13,10 +13,11 @@ from typing import Final, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from dataprep.dedup.engine import Compared, Engine, Sketched
 from dataprep.dedup.scratch import KeyTable, ShingleSets
-from dataprep.dedup.texts import Ints, TextBatch
+from dataprep.dedup.texts import Ints, TextBatch, Texts
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -110,6 +111,27 @@ def decide(
         compared = engine.compare(buckets, sets, ngram[rows])
     boilerplate = [(size, int(cells[cell])) for size, cell in large]
     return _decision(first, rows, compared, ngram, boilerplate)
+
+
+def rehearse(engine: Engine, bands: int) -> None:
+    """Let an engine decide about three short rows, so that what it has to compile is compiled.
+
+    All of it, not one kernel that stands for the others: after an upgrade, or in a container that brings a cache along,
+    some of them may be there and others not. Takes 1 ms in a process where that was done before.
+
+    Raises:
+        CompileError: this cannot be done here.
+    """
+    decide(_Rehearsal(), engine, bands=bands, workers=1, folder=Path(), in_memory=1 << 20)  # needs no scratch file
+
+
+class _Rehearsal:
+    """Three rows that share a bucket; the words of one of them must be normalised."""
+
+    def batches(self) -> Iterator[TextBatch]:
+        words = [f"word{number}" for number in range(30)]
+        rows = [" ".join(words), " ".join([*words, "more"]), " ".join([*words, "stra\N{LATIN SMALL LETTER SHARP S}e"])]
+        yield TextBatch(len(rows), [Texts.of(pa.array(rows))])
 
 
 def _chosen(

@@ -11,12 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from dataprep.dedup.engine import Engine
-from dataprep.dedup.finding import Batches, decide
+from dataprep.dedup.finding import Batches, decide, rehearse
 from dataprep.dedup.outputs import OutputPaths, temporary, write_clusters, write_pairs
 from dataprep.dedup.settings import NearSettings
 from dataprep.dedup.signatures import signature_writer
 from dataprep.dedup.summary import DedupResult, summarize
 from dataprep.errors import InputError
+from dataprep.kernels import CompileError
 
 EngineName = Literal["auto", "kernel", "datasketch"]
 
@@ -79,7 +80,7 @@ def dedup(
         on_note: told in words what was assumed.
 
     Raises:
-        InputError: a file, column or number is wrong.
+        InputError: a file, column or number is wrong; kernels are needed and cannot be compiled.
         RefusedError: more rows cannot be read than `limits.rejects` allows by default.
         MachineError: no room on the disk.
 
@@ -149,7 +150,11 @@ def _open(source: Path, output: Path, text: Sequence[str]) -> _Source:
     if kind is None:
         from dataprep.dedup.lines import open_lines
 
-        return open_lines(source, output, shown, text)
+        try:
+            return open_lines(source, output, shown, text)
+        except CompileError as error:
+            hint = "mend the installation of numba, or make it Parquet or CSV: these are read without"
+            raise InputError(error.message, file=shown, hint=hint) from error
     suffix = output.suffix.lower()
     if suffix not in _SUFFIXES[kind]:
         wanted = " or ".join(_SUFFIXES[kind])
@@ -172,19 +177,24 @@ def _columnar_kind(source: Path, shown: str) -> str | None:
 
 
 def _engine(name: EngineName, settings: NearSettings, signatures: bool, note: Callable[[str], None]) -> Engine:
-    """The engine asked for; with `auto` the reference where kernels cannot be compiled, which is said."""
-    if name != "datasketch":
-        try:
-            from dataprep.dedup.kernel_engine import KernelEngine
+    """The engine asked for; with `auto` the reference where kernels cannot be compiled, which is said.
 
-            return KernelEngine(settings, signatures=signatures)
-        except ImportError as error:
+    Raises:
+        InputError: kernels are asked for and cannot be compiled.
+    """
+    if name != "datasketch":
+        from dataprep.dedup.kernel_engine import KernelEngine
+
+        try:
+            engine = KernelEngine(settings, signatures=signatures)
+            rehearse(engine, settings.bands)
+        except CompileError as error:
             if name == "kernel":
                 hint = "leave --engine out, or mend the installation of numba"
-                raise InputError(f"kernels cannot be compiled here: {error}", key="--engine", hint=hint) from error
-            note(
-                f"warning: kernels cannot be compiled here ({error}); the reference engine takes a hundred times longer"
-            )
+                raise InputError(error.message, key="--engine", hint=hint) from error
+            note(f"warning: {error.message}; the reference engine takes a hundred times longer")
+        else:
+            return engine
     from dataprep.dedup.reference_engine import ReferenceEngine
 
     return ReferenceEngine(settings, signatures=signatures)

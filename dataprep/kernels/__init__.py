@@ -12,7 +12,7 @@ cached code with pickle: a folder that others may write would let them run code 
 
 Importing a kernel imports no numba (0.15 s; what a compile needs takes as much again): many commands only ask what is
 stored, and it is the first call that compiles. A kernel's own callees, and the few instructions that are written for
-LLVM (`instruction`), are compiled with it.
+LLVM (`instruction`), are compiled with it. What goes wrong there is a `CompileError`, whatever it was.
 """
 
 from __future__ import annotations
@@ -23,16 +23,27 @@ import platform
 import stat
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache, update_wrapper
 from importlib.metadata import version
 from pathlib import Path
 from threading import RLock
 from typing import Any, Final, ParamSpec, TypeVar, cast
 
-__all__ = ["cache_folder", "first_compile_pending", "instruction", "kernel"]
+from dataprep.console import one_line
+from dataprep.errors import MachineError
+
+__all__ = ["CompileError", "cache_folder", "first_compile_pending", "instruction", "kernel"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+_CAUSE_SHOWN: Final = 200
+"""Characters of what the compiler said; numba's own errors take pages."""
+
+
+class CompileError(MachineError):
+    """A kernel cannot be compiled or loaded here: numba or its compiler is absent, broken, or not for this machine."""
 
 
 def kernel(function: Callable[P, R]) -> Callable[P, R]:
@@ -75,12 +86,31 @@ class _Later:
     def made(self) -> Any:
         with _COMPILING:
             if self._made is None:
-                self._made = self._make(self._function)
+                with _compiling():
+                    self._made = self._make(self._function)
         return self._made
 
 
 _COMPILING: Final = RLock()
 """numba's settings are the process's own, and threads may call kernels for the first time together."""
+
+
+@contextmanager
+def _compiling() -> Iterator[None]:
+    """Make one error of all that a compiler which does not work may raise.
+
+    Raises:
+        CompileError: for anything but a lack of memory: a part that is not there gives ImportError or OSError, LLVM
+            RuntimeError, numba errors of its own, and versions that do not fit whatever they run into.
+    """
+    try:
+        yield
+    except (CompileError, MemoryError):
+        raise
+    except Exception as error:  # see above; data is not looked at here, so this hides no fault of a kernel's work
+        lines = str(error).strip().splitlines() or [""]
+        message = f"kernels cannot be compiled here: {type(error).__name__}: {one_line(lines[0][:_CAUSE_SHOWN])}"
+        raise CompileError(message, hint="mend the installation of numba and llvmlite, then run again") from error
 
 
 def _compile(function: Callable[..., Any]) -> Any:
@@ -99,6 +129,7 @@ def _compile(function: Callable[..., Any]) -> Any:
     finally:
         settings.CACHE_DIR = before
     _load_lean(compiled)
+    _tell_failures(compiled)
     return compiled
 
 
@@ -127,10 +158,33 @@ def _load_lean(compiled: Any) -> None:
     loading.load_overload = load
 
 
+def _tell_failures(compiled: Any) -> None:
+    """Let what goes wrong when machine code is made be a `CompileError`.
+
+    Types that a kernel does not know are a fault of whoever calls it, and stay what they are.
+    """
+    from numba.core.errors import ForceLiteralArg, TypingError
+
+    usual = compiled.compile
+
+    def compile_for(signature: Any) -> Any:
+        with _compiling():
+            try:
+                return usual(signature)
+            except (ForceLiteralArg, TypingError) as error:
+                told = error
+        raise told
+
+    compiled.compile = compile_for
+
+
 def first_compile_pending() -> bool:
     """Whether this machine has no compiled kernels of these sources yet, so that the first use takes 3-10 s.
 
     True until the first kernel has been compiled; a program announces the wait when it is.
+
+    Raises:
+        CompileError: there will be none, because the compiler cannot be loaded.
     """
     return next(cache_folder().rglob("*.nbi"), None) is None
 
@@ -175,12 +229,14 @@ def _is_private(folder: Path) -> bool:
 
 def _digest() -> str:
     """Name of the cache folder: digest of all kernel sources, the compilers' versions and the processor."""
-    from llvmlite import binding  # type: ignore[import-untyped] # numba's own: the name that it compiles for
+    with _compiling():
+        from llvmlite import binding  # type: ignore[import-untyped] # numba's own: the name that it compiles for
 
+        versions = [version(package) for package in ("numba", "llvmlite", "numpy")]
+        processor = binding.get_host_cpu_name()
     digest = hashlib.blake2b(digest_size=10)
     for path in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
-    versions = [version(package) for package in ("numba", "llvmlite", "numpy")]
-    for part in (*versions, platform.python_version(), platform.machine(), binding.get_host_cpu_name()):
+    for part in (*versions, platform.python_version(), platform.machine(), processor):
         digest.update(part.encode() + b"\0")
     return digest.hexdigest()
