@@ -18,11 +18,13 @@ import pyarrow as pa
 from dataprep.clean import clean_batch
 from dataprep.clean.config import CleanConfig
 from dataprep.errors import InputError, ManyInputErrors
+from dataprep.events import Reporter
 from dataprep.ingest.config import IngestLimits, SourceConfig
 from dataprep.ingest.discover import SourceFile, discover
 from dataprep.ingest.formats import FileBlocks, open_blocks
-from dataprep.ingest.rows import parse_block
+from dataprep.ingest.rows import Block, parse_block
 from dataprep.ingest.shapes import Converter, Mapping, detect
+from dataprep.ordered import Threads, threads
 from dataprep.pairs.benchmarks import Items
 from dataprep.pairs.config import BenchmarkConfig, BenchmarkFile
 from dataprep.record import RECORD_SCHEMA, batch_of
@@ -52,7 +54,14 @@ class Benchmarks:
 
 
 def read_benchmarks(
-    config: BenchmarkConfig, *, base: Path, limits: IngestLimits, clean: CleanConfig, key: str
+    config: BenchmarkConfig,
+    *,
+    base: Path,
+    limits: IngestLimits,
+    clean: CleanConfig,
+    key: str,
+    workers: int = 1,
+    reporter: Reporter | None = None,
 ) -> Benchmarks:
     """Read all benchmark files.
 
@@ -62,12 +71,15 @@ def read_benchmarks(
         limits: what is too long, too deep, or a bomb.
         clean: what the run's records are cleaned by.
         key: the key of the pipeline file that holds `files`, for errors.
+        workers: threads.
+        reporter: hears about progress, in bytes of the files and items, and may stop it.
 
     Raises:
         InputError: a path that names nothing readable, a file without rows, rows whose shape cannot be told, or a row
             that cannot be read, with file and line. Several such rows of a file are ManyInputErrors.
+        Cancelled: the caller asked to stop.
     """
-    files: dict[Path, SourceFile] = {}
+    readers: dict[Path, _Reader] = {}
     mappings: dict[str, Mapping] = {}
     warnings: list[str] = []
     names: list[str] = []
@@ -77,18 +89,28 @@ def read_benchmarks(
         found, told = discover((how.path,), base=base, key=key)
         warnings += told
         for file in found:
-            if file.path in files:
+            if file.path in readers:
                 warnings.append(f"{file.shown}: named twice, read once")
                 continue
-            reader = _Reader(file, SourceConfig.model_validate(how.model_dump()), limits)
-            mapping = _mapping(reader, key)
-            own = _batches(reader, mapping, clean)
+            readers[file.path] = _Reader(file, SourceConfig.model_validate(how.model_dump()), limits)
+    files = tuple(reader.file for reader in readers.values())
+    total, done = sum(file.size for file in files), 0
+    with threads(workers, reporter or Reporter(), "benchmarks") as some:
+        for reader in readers.values():
+            file = reader.file
+            mappings[file.shown] = mapping = _mapping(reader, key)
+            own: list[pa.RecordBatch] = []
+            for position, batch in _batches(reader, mapping, clean, some):
+                own.append(batch)
+                items = len(names) + sum(each.num_rows for each in own)
+                some.reporter.progress(done + min(position, file.size), total, items)
+            done += file.size
             names += _names(file.shown, own)
             batches += own
-            files[file.path], mappings[file.shown] = file, mapping
+            some.reporter.progress(done, total, len(names))
     table = pa.Table.from_batches(batches, RECORD_SCHEMA).combine_chunks()
     batch = table.to_batches()[0] if len(table) else pa.RecordBatch.from_pylist([], RECORD_SCHEMA)
-    return Benchmarks(Items(tuple(names), batch), tuple(files.values()), mappings, tuple(warnings))
+    return Benchmarks(Items(tuple(names), batch), files, mappings, tuple(warnings))
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,18 +153,22 @@ def _mapping(reader: _Reader, key: str) -> Mapping:
         raise
 
 
-def _batches(reader: _Reader, mapping: Mapping, clean: CleanConfig) -> list[pa.RecordBatch]:
-    """The cleaned items of a file."""
-    converter = Converter(mapping, reader.source, reader.limits)
-    batches = []
-    for block in reader.blocks(_BLOCK_BYTES):
+def _batches(
+    reader: _Reader, mapping: Mapping, clean: CleanConfig, some: Threads
+) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """The cleaned items of a file, block by block, each with the stored bytes of the file up to there."""
+
+    def make(cut: tuple[int, Block]) -> tuple[int, pa.RecordBatch]:
+        position, block = cut
+        converter = Converter(mapping, reader.source, reader.limits)
         rows = parse_block(block, converter.text_keys)
         columns, refused = converter.convert_block(rows)
         wrong = [(reject.line, reject.detail) for reject in rows.rejects]
         _refuse(reader.file.shown, wrong + [(rows.lines[index], error.detail) for index, error in refused])
-        if len(columns):
-            batches.append(clean_batch(batch_of(_SOURCE, columns), clean)[0])
-    return batches
+        return position, clean_batch(batch_of(_SOURCE, columns), clean)[0]
+
+    blocks = reader.blocks(_BLOCK_BYTES)
+    return some.map(make, ((blocks.position, block) for block in blocks))
 
 
 def _refuse(shown: str, wrong: list[tuple[int, str]]) -> None:

@@ -9,11 +9,11 @@ sketches that there are; of these, text is read only where an item shares a key.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from itertools import accumulate
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import duckdb
 import numpy as np
@@ -25,9 +25,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from dataprep.benchmark_files import Benchmarks, read_benchmarks
+from dataprep.events import Reporter
 from dataprep.file_job import PreparedFile
 from dataprep.fingerprints import fingerprint
 from dataprep.gather import Gathered
+from dataprep.ordered import Threads, threads
 from dataprep.pairs.benchmarks import BenchmarkIndex, Items
 from dataprep.pairs.config import BenchmarkConfig, NearConfig
 from dataprep.pairs.near import Sets
@@ -54,6 +56,7 @@ _KINDS: Final = ("exact", "contains", "near")
 
 Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,17 +116,28 @@ class Contaminated:
             )
 
 
-def resolve_benchmarks(pipeline: Pipeline, base: Path) -> Suite | None:
+def resolve_benchmarks(
+    pipeline: Pipeline, base: Path, *, workers: int = 1, reporter: Reporter | None = None
+) -> Suite | None:
     """Read the benchmarks that a pipeline names, before anything is prepared; None where it names none.
+
+    Args:
+        pipeline: names them.
+        base: the folder that relative paths start from.
+        workers: threads.
+        reporter: hears about progress and may stop it.
 
     Raises:
         InputError: as of `read_benchmarks`.
+        Cancelled: the caller asked to stop.
     """
     config = pipeline.benchmarks
     if not config.on:
         return None
     key = "benchmarks.files"
-    found = read_benchmarks(config, base=base, limits=pipeline.limits, clean=pipeline.clean, key=key)
+    found = read_benchmarks(
+        config, base=base, limits=pipeline.limits, clean=pipeline.clean, key=key, workers=workers, reporter=reporter
+    )
     return Suite(found, tuple(file_digest(file.path) for file in found.files), _digest(found.items))
 
 
@@ -136,8 +150,13 @@ def find_contaminated(
     store: Store,
     scratch: Store | None = None,
     owner: str | None = None,
+    *,
+    workers: int = 1,
+    reporter: Reporter | None = None,
 ) -> Contaminated | None:
     """Bring the records that have something of a benchmark item into the cache; None where there are no benchmarks.
+
+    A step that is cut short leaves nothing: what there is so far is in memory, and little.
 
     Args:
         prepared: all files, in order.
@@ -148,6 +167,11 @@ def find_contaminated(
         store: where the cache is.
         scratch: where to write what the cache does not have, in place of it.
         owner: the run; None where nothing of the store is written.
+        workers: threads.
+        reporter: hears about progress and may stop it.
+
+    Raises:
+        Cancelled: the caller asked to stop.
     """
     if suite is None:
         return None
@@ -166,11 +190,14 @@ def find_contaminated(
         folder = scratch.step("benchmarks", name)
     items = suite.found.items
     index = BenchmarkIndex(items, config.ngram)
-    found = [pl.DataFrame(schema=_FOUND), *_in_text(prepared, index)]
+    found = [pl.DataFrame(schema=_FOUND)]
     uncompared = 0
-    if alike is not None:
-        similar, uncompared = _Search(prepared, alike).near(items)
-        found.append(similar)
+    with threads(workers, reporter or Reporter(), "benchmarks") as some:
+        progress = _Progress(some.reporter, gathered.records, passes=1 if alike is None else 1 + len(SIDES))
+        found += _in_text(prepared, index, some, progress)
+        if alike is not None:
+            similar, uncompared = _Search(prepared, alike, some, progress).near(items)
+            found.append(similar)
     names = pl.DataFrame({"name": pl.Series(items.names, dtype=pl.String)}).with_row_index("item")
     table = (
         pl.concat(found)
@@ -236,17 +263,56 @@ def _digest(items: Items) -> str:
     return digest.hexdigest()
 
 
-def _in_text(prepared: Sequence[PreparedFile], index: BenchmarkIndex) -> Iterator[pl.DataFrame]:
+class _Progress:
+    """Counts records, in each of several passes over all of them.
+
+    Args:
+        reporter: is told.
+        records: of the run.
+        passes: how many there will be.
+    """
+
+    def __init__(self, reporter: Reporter, records: int, passes: int) -> None:
+        self._reporter = reporter
+        self._records = records
+        self._total = records * passes
+        self._before = 0
+
+    def tell(self, records: int) -> None:
+        """So many records are done in this pass."""
+        done = self._before + records
+        self._reporter.progress(done, self._total, min(done, self._records))
+
+    def through(self) -> None:
+        """This pass is over."""
+        self._before += self._records
+        self.tell(0)
+
+    def counted(self, results: Iterable[R], count: int) -> Iterator[R]:
+        """The results, each of which is one of `count` equal shares of this pass."""
+        for number, result in enumerate(results, 1):
+            yield result
+            self.tell(self._records * number // count)
+
+
+def _in_text(
+    prepared: Sequence[PreparedFile], index: BenchmarkIndex, some: Threads, progress: _Progress
+) -> Iterator[pl.DataFrame]:
     """Exact copies and shares of n-grams, part by part; columns of `_FOUND`."""
-    first = 0
-    for item in prepared:
-        files = item.part_files(item.prepare, "records")
-        for path, size in zip(files, item.summary.part_records, strict=True):
-            turns = pq.read_table(path, columns=["turns"])["turns"].combine_chunks()
-            found = pl.DataFrame(index.found_in(KeyTexts.of(Turns(turns)), first_row=first))
-            if len(found):
-                yield found.select("row", "item", "kind", value="containment")
-            first += size
+
+    def look(part: tuple[Path, int]) -> pa.RecordBatch:
+        path, first = part
+        turns = pq.read_table(path, columns=["turns"])["turns"].combine_chunks()
+        return index.found_in(KeyTexts.of(Turns(turns)), first_row=first)
+
+    files = [path for item in prepared for path in item.part_files(item.prepare, "records")]
+    bounds = list(accumulate((size for item in prepared for size in item.summary.part_records), initial=0))
+    parts = zip(files, bounds[:-1], strict=True)
+    for done, found in zip(bounds[1:], some.map(look, parts), strict=True):
+        if found.num_rows:
+            yield pl.DataFrame(found).select("row", "item", "kind", value="containment")
+        progress.tell(done)
+    progress.through()
 
 
 class _Search:
@@ -255,11 +321,15 @@ class _Search:
     Args:
         prepared: the records.
         near: what near duplicates are.
+        some: threads that look.
+        progress: of all passes.
     """
 
-    def __init__(self, prepared: Sequence[PreparedFile], near: NearConfig) -> None:
+    def __init__(self, prepared: Sequence[PreparedFile], near: NearConfig, some: Threads, progress: _Progress) -> None:
         self._records = PreparedRecords(prepared)
         self._near = near
+        self._threads = some
+        self._progress = progress
 
     def near(self, items: Items) -> tuple[pl.DataFrame, int]:
         """For each record that is like an item, whole or by its input, the most similar one, of equals the first; and
@@ -269,7 +339,8 @@ class _Search:
         uncompared = 0
         for side in SIDES:
             there = _OneSide(self, side)
-            near = sketches.near_items(side, there.band, there.sizes, there.sets)
+            near = sketches.near_items(side, there.band, there.sizes, there.sets, self._each_band)
+            self._progress.through()
             columns = {"row": near.rows, "item": near.items, "kind": "near", "value": near.similarity}
             found.append(pl.DataFrame(columns, schema=_FOUND))
             uncompared += near.uncompared
@@ -290,17 +361,21 @@ class _Search:
 
     def sets(self, side: str, rows: Ints, sizes: npt.NDArray[np.uint8]) -> Sets:
         """The shingle sets of some records (ascending) side by side, from their text."""
+        keys = NearKeys(self._near)
         lengths, values = [np.zeros(1, np.int64)], [np.empty(0, np.uint64)]
-        for here, turns in self._records.turns(rows):
+
+        def make(batch: tuple[Ints, Turns]) -> Sets:
+            here, turns = batch
             texts = KeyTexts.of(turns)
-            offsets, found = sets_of(self._keys.side_words(texts, side), texts.row_offsets, sizes[here])
+            return sets_of(keys.side_words(texts, side), texts.row_offsets, sizes[here])
+
+        for offsets, found in self._threads.map(make, self._records.turns(rows)):
             lengths.append(np.diff(offsets))
             values.append(found)
         return np.cumsum(np.concatenate(lengths)), np.concatenate(values)
 
-    @cached_property
-    def _keys(self) -> NearKeys:
-        return NearKeys(self._near)
+    def _each_band(self, meet: Callable[[int], R], bands: Iterable[int]) -> Iterator[R]:
+        return self._progress.counted(self._threads.map(meet, bands), self._near.bands)
 
 
 class _OneSide:

@@ -20,6 +20,7 @@ from dataprep.contaminated import Contaminated, Suite, find_contaminated
 from dataprep.decide import DECIDE_VERSION, Decision, check_promises, decide, make_funnel
 from dataprep.decisions.entries import Decisions
 from dataprep.decisions.match import load_decisions
+from dataprep.events import Reporter
 from dataprep.file_job import PreparedFile
 from dataprep.fingerprints import fingerprint
 from dataprep.gather import Gathered
@@ -112,7 +113,14 @@ class Question:
         return replace(self, parent=find_parent(store, self.pipeline, inputs), against=against)
 
     def with_compared(
-        self, prepared: Sequence[PreparedFile], store: Store, *, scratch: Store | None = None, owner: str | None = None
+        self,
+        prepared: Sequence[PreparedFile],
+        store: Store,
+        *,
+        scratch: Store | None = None,
+        owner: str | None = None,
+        workers: int = 1,
+        reporter: Reporter | None = None,
     ) -> Question:
         """The question with the records found that exist already, and those that contain a benchmark item.
 
@@ -121,9 +129,28 @@ class Question:
         pipeline, gathered = self.pipeline, self.gathered
         known = find_known(prepared, gathered, self.against, pipeline.dedup, store, scratch, owner)
         contaminated = find_contaminated(
-            prepared, gathered, self.suite, pipeline.benchmarks, pipeline.dedup.near, store, scratch, owner
+            prepared,
+            gathered,
+            self.suite,
+            pipeline.benchmarks,
+            pipeline.dedup.near,
+            store,
+            scratch,
+            owner,
+            workers=workers,
+            reporter=reporter,
         )
         return replace(self, known=known, contaminated=contaminated)
+
+    def reused(self) -> dict[str, int]:
+        """For each step that all of it rests on, whether it was in the cache: 1 or 0."""
+        steps = {
+            "gather": self.gathered,
+            "pairs": self.paired,
+            "known": self.known,
+            "benchmarks": self.contaminated,
+        }
+        return {name: int(step.reused) for name, step in steps.items() if step is not None}
 
     def decide(self, con: duckdb.DuckDBPyConnection) -> Decision:
         """Answer it in a scratch database, which is left with the tables of `dataprep.decide.decide`.

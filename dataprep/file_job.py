@@ -6,7 +6,6 @@ one could mistake for finished work.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -30,6 +29,7 @@ from dataprep.ingest.bytestream import open_regular
 from dataprep.ingest.discover import SourceFile
 from dataprep.ingest.formats import open_blocks
 from dataprep.ingest.rows import RAW_LIMIT, Block, Reject
+from dataprep.ordered import in_order
 from dataprep.pairs.near_keys import NearKeys
 from dataprep.parts import (
     PartSettings,
@@ -217,7 +217,7 @@ class FileJob:
         try:
             tasks = self._from_blocks(pool, made) if "prepare" in missing else self._from_cache(pool, made)
             summary = PartSummary()
-            for position, part in _in_order(tasks, 2 * workers, reporter):
+            for position, part in in_order(tasks, workers, reporter):
                 summary.add(part)
                 yield position, part
             self._check_unchanged()
@@ -351,29 +351,3 @@ class FileJob:
         if not take_place(folder, result.prepare):
             remove_folder(folder)
         return result.summary
-
-
-def _in_order(
-    tasks: Iterator[tuple[int, Future[PartSummary]]], limit: int, reporter: Reporter
-) -> Iterator[tuple[int, PartSummary]]:
-    """Results in order, with at most `limit` tasks under way, so that memory stays bounded."""
-    pending: deque[tuple[int, Future[PartSummary]]] = deque()
-    try:
-        for task in tasks:
-            pending.append(task)
-            if len(pending) >= limit:
-                yield _result(pending.popleft())
-            reporter.checkpoint()
-        while pending:
-            yield _result(pending.popleft())
-    finally:
-        for _, future in pending:
-            future.cancel()
-        for _, future in pending:
-            if not future.cancelled():
-                future.exception()
-
-
-def _result(task: tuple[int, Future[PartSummary]]) -> tuple[int, PartSummary]:
-    position, future = task
-    return position, future.result()

@@ -178,7 +178,7 @@ def _run(loaded: LoadedPipeline, store: Store, options: RunOptions, reporter: Re
     reporter.step("sources", "looking at sources")
     sources = resolve_sources(pipeline, loaded.base)
     against = resolve_against(pipeline, loaded.base, store)
-    suite = resolve_benchmarks(pipeline, loaded.base)
+    suite = resolve_benchmarks(pipeline, loaded.base, workers=options.workers, reporter=reporter)
     warnings = [*(suite.found.warnings if suite else ())]
     warnings += [warning for source in (*sources, *against.sources) for warning in source.warnings]
     reporter.step("prepare", _reading(sources))
@@ -217,13 +217,15 @@ def _run(loaded: LoadedPipeline, store: Store, options: RunOptions, reporter: Re
         reporter.step("pair", "ids, copies, near duplicates")
         gathered = gather(con, prepared, pipeline, store, record.run_id)
         paired = find_pairs(prepared, gathered, pipeline.dedup.near, store, record.run_id)
-        reporter.step("decide", "rules, duplicates, splits")
         question = ask(loaded, prepared, gathered, paired, decisions, against, suite).with_parent(store)
-        question = question.with_compared(prepared, store, owner=record.run_id)
+        if suite is not None:
+            reporter.step("benchmarks", "looking for benchmark items")
+        question = question.with_compared(
+            prepared, store, owner=record.run_id, workers=options.workers, reporter=reporter
+        )
+        reporter.step("decide", "rules, duplicates, splits")
         decided = find_decided(store, question, record.run_id) or make_decided(con, store, question, record.run_id)
-    record.reused |= {"gather": int(gathered.reused), "decide": int(decided.reused)}
-    if paired is not None:
-        record.reused["pairs"] = int(paired.reused)
+    record.reused |= question.reused() | {"decide": int(decided.reused)}
     record.counts |= decided.contents.totals
     report = weigh(question, decided.record_files, decided.contents.meta)
     save_report(store, record.run_id, report)

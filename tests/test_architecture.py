@@ -32,7 +32,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     "record": frozenset({"digests"}),
     "events": frozenset({"errors"}),
     "memory": frozenset({"errors"}),
-    "program": frozenset({"console", "errors"}),
+    "ordered": frozenset({"events"}),
     # The rooms of the flow do not know each other; what one gives the next are batches and tables.
     "ingest": FOUNDATION,
     "clean": FOUNDATION | {"store"},  # store.tables: the layout of edits, which the ledger publishes
@@ -53,7 +53,19 @@ ALLOWED: dict[str, frozenset[str]] = {
     "parts": FOUNDATION | {"ingest", "clean", "signals", "pairs", "store"},  # store.files: where writing can fail
     "unfinished": FOUNDATION | {"parts", "store"},
     "file_job": FOUNDATION
-    | {"events", "fingerprints", "ingest", "pairs", "parts", "pipeline", "signals", "sources", "store", "unfinished"},
+    | {
+        "events",
+        "fingerprints",
+        "ingest",
+        "ordered",
+        "pairs",
+        "parts",
+        "pipeline",
+        "signals",
+        "sources",
+        "store",
+        "unfinished",
+    },
     "prepare": FOUNDATION | {"events", "file_job", "parts", "pipeline", "sources", "store"},
     "pairing": FOUNDATION | {"file_job", "fingerprints", "gather", "pairs", "store"},
     "duplicates": FOUNDATION | {"pairing", "pairs", "splits"},
@@ -64,9 +76,20 @@ ALLOWED: dict[str, frozenset[str]] = {
     # What exists already: earlier versions through the store, files through the cache.
     "sketched": FOUNDATION | {"file_job", "parts", "store"},
     "against": FOUNDATION | {"events", "file_job", "fingerprints", "pairs", "pipeline", "prepare", "sources", "store"},
-    "benchmark_files": FOUNDATION | {"clean", "ingest", "pairs"},
+    "benchmark_files": FOUNDATION | {"clean", "events", "ingest", "ordered", "pairs"},
     "contaminated": FOUNDATION
-    | {"benchmark_files", "file_job", "fingerprints", "gather", "pairs", "pipeline", "sketched", "store"},
+    | {
+        "benchmark_files",
+        "events",
+        "file_job",
+        "fingerprints",
+        "gather",
+        "ordered",
+        "pairs",
+        "pipeline",
+        "sketched",
+        "store",
+    },
     "known": FOUNDATION | {"against", "file_job", "fingerprints", "gather", "pairs", "sketched", "store"},
     "rejects": FOUNDATION | {"file_job", "store"},
     "kinds": FOUNDATION | {"duplicates", "signals", "splits"},
@@ -91,6 +114,7 @@ ALLOWED: dict[str, frozenset[str]] = {
         "contaminated",
         "decide",
         "decisions",
+        "events",
         "file_job",
         "fingerprints",
         "gather",

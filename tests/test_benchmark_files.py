@@ -22,10 +22,11 @@ from dataprep.record import RECORD_SCHEMA, Turns
 ROWS = [{"question": f"What is {number} + {number}?", "answer": str(2 * number)} for number in range(3)]
 
 
-def read(base: Path, *files: Any, limits: IngestLimits | None = None) -> Benchmarks:
+def read(base: Path, *files: Any, limits: IngestLimits | None = None, workers: int = 1) -> Benchmarks:
     config = BenchmarkConfig.model_validate({"files": files})
+    limits = limits or IngestLimits()
     return read_benchmarks(
-        config, base=base, limits=limits or IngestLimits(), clean=CleanConfig(), key="benchmarks.files"
+        config, base=base, limits=limits, clean=CleanConfig(), key="benchmarks.files", workers=workers
     )
 
 
@@ -137,6 +138,18 @@ def test_a_row_that_cannot_be_read_is_an_error_with_file_and_line(tmp_path: Path
         read(tmp_path, "b.jsonl")
     assert (caught.value.file, caught.value.line) == ("b.jsonl", 3)
     assert caught.value.hint
+
+
+def test_of_several_blocks_with_such_rows_the_first_is_named_whatever_the_workers(tmp_path: Path) -> None:
+    rows = [{"question": f"{number} " + "word " * 400, "answer": "x"} for number in range(6_000)]
+    lines = json_lines(rows).splitlines(keepends=True)
+    lines[5_500] = b"{\n"
+    lines[3_000] = b"{\n"
+    (tmp_path / "b.jsonl").write_bytes(b"".join(lines))
+    for workers in (1, 4):
+        with pytest.raises(InputError) as caught:
+            read(tmp_path, "b.jsonl", workers=workers)
+        assert caught.value.line == 3_001
 
 
 def test_a_row_that_becomes_no_item_is_one_too(tmp_path: Path) -> None:

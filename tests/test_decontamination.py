@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import random
 import shutil
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,8 @@ import polars as pl
 import pytest
 
 import dataprep
-from dataprep.errors import InputError
+from dataprep.errors import Cancelled, InputError
+from dataprep.events import Event
 from dataprep.flow import RunResult
 from tests.making import pair, run_yaml, split, table, write_jsonl
 
@@ -173,6 +176,66 @@ def test_what_is_found_is_reused_and_the_version_stays_the_same(tmp_path: Path) 
     generator = random.Random(3)
     write_jsonl(tmp_path / "test.jsonl", [pair(text(generator), "other")])
     assert run_yaml(tmp_path, PIPELINE).counts["dropped"] == 0
+
+
+def with_more_records(folder: Path, count: int = 60) -> None:
+    """Write a benchmark and, before the planted records, so many others, enough for several parts."""
+    write_planted(folder)
+    generator = random.Random(8)
+    rows = [pair(text(generator), text(generator)) for _ in range(count)]
+    planted = (folder / "mine.jsonl").read_bytes()
+    with write_jsonl(folder / "mine.jsonl", rows).open("ab") as file:
+        file.write(planted)
+
+
+def test_any_number_of_workers_finds_the_same_and_tells_how_far_it_is(tmp_path: Path) -> None:
+    with_more_records(tmp_path)
+    found = []
+    for workers in (1, 4):
+        events: list[Event] = []
+        store = f"store{workers}"
+        result = run_yaml(tmp_path, PIPELINE, store=store, workers=workers, block_bytes=10_000, on_event=events.append)
+        found.append((result.version_id, contaminated(result)["line", "detail", "value"].rows()))
+        told = [event for event in events if (event.kind, event.step) == ("progress", "benchmarks")]
+        assert len(told) > 40  # parts, and bands of both sides
+        assert [event.done for event in told] == sorted(event.done for event in told)
+        assert (told[0].done, told[-1].done) == (told[0].rows, told[-1].total)
+        assert {event.total for event in told} == {3 * 70}
+        assert told[-1].rows == 70
+    assert found[0] == found[1]
+    assert len(found[0][1]) == 7
+
+
+@pytest.mark.parametrize(("step", "done"), [("sources", 1), ("benchmarks", 1), ("benchmarks", 100)])
+def test_a_run_that_is_cancelled_while_it_looks_stops_there_and_leaves_nothing_half_done(
+    tmp_path: Path, step: str, done: int
+) -> None:
+    with_more_records(tmp_path)
+    cancel = threading.Event()
+    after: list[Event] = []
+
+    def listen(event: Event) -> None:
+        if cancel.is_set():
+            after.append(event)
+        if (event.kind, event.step) == ("progress", step) and event.done >= done:
+            cancel.set()
+
+    with pytest.raises(Cancelled, match=f"stopped at step {step}"):
+        run_yaml(tmp_path, PIPELINE, workers=2, block_bytes=10_000, on_event=listen, cancel=cancel)
+    assert [event.kind for event in after] == ["stopped"]
+    assert not list((tmp_path / "store" / "cache").glob("benchmarks/*"))
+    resumed = run_yaml(tmp_path, PIPELINE, workers=2, block_bytes=10_000)
+    assert resumed.version_id == run_yaml(tmp_path, PIPELINE, store="other").version_id
+
+
+def test_the_record_of_a_run_says_whether_the_search_was_done_before(tmp_path: Path) -> None:
+    write_planted(tmp_path)
+    reused = []
+    for benchmarks in ("[test.jsonl]", "[test.jsonl], containment: 0.2"):
+        result = run_yaml(tmp_path, PIPELINE.replace("[test.jsonl]", benchmarks))
+        record = json.loads((tmp_path / "store" / "runs" / result.run_id / "run.json").read_text(encoding="utf-8"))
+        reused.append(record["reused"]["benchmarks"])
+    assert reused == [0, 1]
 
 
 def test_the_plan_says_what_it_finds_in_the_sample(tmp_path: Path) -> None:

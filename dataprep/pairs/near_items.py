@@ -8,7 +8,7 @@ item gives it away, whatever it answers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -29,6 +29,8 @@ from dataprep.record import Turns
 Ints = npt.NDArray[np.int64]
 Hashes = npt.NDArray[np.uint64]
 Floats = npt.NDArray[np.float64]
+_Met = tuple[Ints, Ints]
+"""Records with a key that items have, and which of these keys."""
 
 _ROWS_AT_ONCE: Final = 4096
 """Records whose shingle sets are in memory at a time."""
@@ -104,6 +106,7 @@ class ItemSketches:
         band: Callable[[int], Hashes],
         sizes: npt.NDArray[np.uint8],
         sets: Callable[[Ints], Sets],
+        each: Callable[[Callable[[int], _Met], Iterable[int]], Iterable[_Met]] = map,
     ) -> NearItems:
         """The records of a run that are near duplicates of an item by one of their sides, `whole` or `input`.
 
@@ -113,9 +116,15 @@ class ItemSketches:
             sizes: words in a shingle of each record, 0 for those that are too short: shape (n,).
             sets: gives the shingle sets of some records, whose numbers are ascending, side by side; called for no more
                 than some thousand at a time, and only for records that share a key with an item.
+            each: goes through the bands as `map` does; perhaps in threads.
         """
         own = self._sides[side]
-        codes, uncompared = _nominate(own.bands, band, sizes > 0)
+        comparable = sizes > 0
+
+        def meet(number: int) -> _Met:
+            return known_keys(band(number), comparable, own.bands[number].lookup)
+
+        codes, uncompared = _nominate(own.bands, each(meet, range(len(own.bands))))
         found = [self._best(own, some, sets) for some in _some_rows(codes)]
         found.append((np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float64)))
         rows, items, similarity = (np.concatenate(columns) for columns in zip(*found, strict=True))
@@ -167,14 +176,11 @@ def _band(keys: Hashes) -> _Band:
     return _Band(lookup_of(known), offsets, members, counts - kept)
 
 
-def _nominate(
-    bands: list[_Band], keys: Callable[[int], Hashes], comparable: npt.NDArray[np.bool_]
-) -> tuple[Hashes, int]:
+def _nominate(bands: list[_Band], met: Iterable[_Met]) -> tuple[Hashes, int]:
     """Pairs that have a key in common, as row << 32 | member, ascending; and nominations that were left out."""
     found = [np.empty(0, np.uint64)]
     held = uncompared = 0
-    for index, own in enumerate(bands):
-        rows, places = known_keys(keys(index), comparable, own.lookup)
+    for own, (rows, places) in zip(bands, met, strict=True):
         counts = np.diff(own.offsets)[places]
         first_of_rows = np.append(0, np.cumsum(counts))[:-1]
         members = own.members[np.arange(counts.sum()) + np.repeat(own.offsets[places] - first_of_rows, counts)]

@@ -43,7 +43,9 @@ def events_of(folder: Path, *lines: str) -> list[Event]:
         handle.writelines(f"{line}\n" for line in lines)
     events: list[Event] = []
     try:
-        dataprep.run(source, store=folder / "store", on_event=events.append)
+        item = write_jsonl(folder / "test.jsonl", pairs(1, start=50))
+        overrides = [f"benchmarks.files=[{item}]"]
+        dataprep.run(source, store=folder / "store", overrides=overrides, on_event=events.append)
     except RefusedError:
         assert lines
     return events
