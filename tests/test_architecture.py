@@ -32,6 +32,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     "record": frozenset({"digests"}),
     "events": frozenset({"errors"}),
     "memory": frozenset({"errors"}),
+    "program": frozenset({"console", "errors"}),
     "ordered": frozenset({"events"}),
     # The rooms of the flow do not know each other; what one gives the next are batches and tables.
     "ingest": FOUNDATION,

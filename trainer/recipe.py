@@ -112,7 +112,7 @@ class ModelConfig(Config):
 class EarlyStoppingConfig(Config):
     """When training ends before its last step: the best checkpoint is what remains in any case."""
 
-    on: bool = True
+    enabled: bool = True
     """Whether to stop early."""
     patience: Annotated[int, Field(ge=1)] = 3
     """Validations in a row without a new best."""
@@ -124,7 +124,7 @@ class TrainingConfig(Config):
     """How weights change."""
 
     learning_rate: Positive = 2e-4
-    """Highest learning rate; `trainer find-lr` finds one. About 1e-4 to 5e-4 for LoRA, a tenth of it for all weights."""
+    """Highest learning rate; `trainer find-lr` finds one: 1e-4 to 5e-4 for LoRA, a tenth of it for all weights."""
     schedule: Literal["cosine", "linear", "constant"] = "cosine"
     """How it falls after warm-up."""
     warmup: Annotated[float, Field(ge=0, lt=1)] = 0.05

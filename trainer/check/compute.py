@@ -71,8 +71,8 @@ def needs(config: Mapping[str, Any], recipe: Recipe, length: int) -> Needs:
     """
     shape = ModelShape.from_config(config)
     work = {method: _workload(method, recipe, length) for method in _METHODS}
-    memory = {method: estimate(shape, load).total for method, load in work.items()}
-    cards = {method: smallest_card(needed) for method, needed in memory.items()}
+    memory: dict[str, int] = {method: estimate(shape, load).total for method, load in work.items()}
+    cards: dict[str, int | None] = {method: smallest_card(needed) for method, needed in memory.items()}
     card = cards[recipe.model.method]
     load = work[recipe.model.method]
     proposal = None if card is None else propose(shape, load, target_tokens=_TARGET_TOKENS, card=card)
