@@ -10,7 +10,7 @@ small blocks: clients from 1.1 on open it, and an empty one takes 28 kB instead 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,7 +22,7 @@ import orjson
 
 from dataprep.errors import InputError
 from dataprep.sqlfiles import quote_literal, read_sql
-from dataprep.store import inventory
+from dataprep.store import inventory, training
 from dataprep.store.files import (
     changing,
     copy_file,
@@ -92,8 +92,16 @@ def entries(store: Store) -> list[Entry]:
     return sorted(found, key=lambda entry: (entry.reference.dataset, entry.reference.number or 0))
 
 
-def build(con: duckdb.DuckDBPyConnection, store: Store, versions: list[Entry], runs: list[Json]) -> None:
-    """Create all tables and views of the catalog in the connection's current database."""
+def build(
+    con: duckdb.DuckDBPyConnection, store: Store, versions: list[Entry], runs: list[Json], trained: Sequence[Json] = ()
+) -> None:
+    """Create all tables and views of the catalog in the connection's current database.
+
+    Args:
+        con: the connection.
+        store: the store.
+        versions, runs, trained: the versions, runs and training runs that they hold.
+    """
     con.execute(read_sql("catalog/tables"))
     con.execute("INSERT INTO catalog_info VALUES (?, ?)", [str(store.root.absolute()), FORMAT_VERSION])
     _insert(con, "versions", [_version_row(store, entry) for entry in versions])
@@ -102,6 +110,7 @@ def build(con: duckdb.DuckDBPyConnection, store: Store, versions: list[Entry], r
     sets = [version_tables(store, entry) for entry in versions]
     sets += [run_tables(store, run) for run in runs if run.get("status") not in inventory.PUBLISHING_STATUS]
     create_views(con, sets)
+    training.create_views(con, trained)
 
 
 def version_tables(store: Store, entry: Entry) -> TableSet:
@@ -133,17 +142,19 @@ def run_tables(store: Store, run: Json) -> TableSet:
 def state(store: Store) -> State:
     """Whether the current catalog file can be used, and whether it tells the truth about every run.
 
-    A run that is killed cannot have the catalog built anew; whoever asks next finds it `behind` and does it.
+    A run that is killed cannot have the catalog built anew, and one that trains does not each time that it writes down
+    how far it is; whoever asks next finds the catalog `behind` and does it.
     """
     try:
         with duckdb.connect(str(store.current_catalog.resolve()), read_only=True) as con:
             built_for = con.execute("SELECT store FROM catalog_info WHERE format = ?", [FORMAT_VERSION]).fetchone()
             running = con.execute("SELECT run FROM runs WHERE status = 'running'").fetchall()
+            has_training = training.is_current(con, store)
     except duckdb.Error:
         return "unusable"
     if built_for != (str(store.root.absolute()),):
         return "unusable"
-    return "current" if all(is_alive(store, run_id) for (run_id,) in running) else "behind"
+    return "current" if has_training and all(is_alive(store, run_id) for (run_id,) in running) else "behind"
 
 
 def build_next(store: Store, omit: Collection[str] = ()) -> Path:
@@ -164,7 +175,7 @@ def build_next(store: Store, omit: Collection[str] = ()) -> Path:
             con.execute(f"ATTACH {quote_literal(str(built))} AS built (STORAGE_VERSION 'v1.0.0', BLOCK_SIZE 16384)")
             con.execute("USE built")
             con.execute("BEGIN")  # one transaction instead of 200: 50 ms less
-            build(con, store, listed, list(inventory.runs(store)))
+            build(con, store, listed, list(inventory.runs(store)), list(training.runs(store.training)))
             con.execute("COMMIT")
             con.execute("USE memory")
             con.execute("DETACH built")

@@ -5,6 +5,7 @@ refs/<dataset>/           1, 2, 3 … and `candidate`: small files holding versi
 derived/<id>/             what is computed about a version later
 cache/<step>/<fingerprint>/
 runs/<run>/               run.json, tables of stopped runs
+training/<run>/           the trainer's runs (`dataprep.store.training`)
 catalog/000123.duckdb     current.duckdb points to the newest
 """
 
@@ -41,6 +42,11 @@ class Store:
     def runs(self) -> Path:
         """Folder of all runs."""
         return self.root / "runs"
+
+    @property
+    def training(self) -> Path:
+        """Folder of all training runs, where a recipe names no other."""
+        return self.root / "training"
 
     @property
     def cache(self) -> Path:

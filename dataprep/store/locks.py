@@ -148,8 +148,13 @@ def is_alive(store: Store, run_id: str) -> bool:
     ...     during, is_alive(store, "run-1"), is_alive(store, "run-2")
     (True, False, False)
     """
+    return is_held(_alive(store, run_id))
+
+
+def is_held(path: Path) -> bool:
+    """Whether a living process holds a lock file alone; False where there is no such file."""
     try:
-        with _alive(store, run_id).open("rb") as handle:
+        with path.open("rb") as handle:
             fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -18,7 +19,7 @@ import polars as pl
 
 from dataprep.errors import InputError, MachineError
 from dataprep.sqlfiles import read_sql
-from dataprep.store import catalog, inventory
+from dataprep.store import catalog, inventory, training
 from dataprep.store.catalog import Entry
 from dataprep.store.connect import connect
 from dataprep.store.inventory import Json, Reference
@@ -151,13 +152,16 @@ def open_reference(store: Store, reference: Reference) -> duckdb.DuckDBPyConnect
     run_id = reference.run_id or manifest.get("run_id")
     run = store.run(run_id) / inventory.RUN_RECORD if run_id else None
     runs = [{"run_id": run_id, **inventory.read_json(run)}] if run and run.is_file() else []
-    return open_entries(store, [entry], runs)
+    trained = [run for run in training.runs(store.training) if training.trained_on(run) == reference.version_id]
+    return open_entries(store, [entry], runs, trained)
 
 
-def open_entries(store: Store, versions: list[Entry], runs: list[Json]) -> duckdb.DuckDBPyConnection:
-    """A private connection whose views hold these versions and runs."""
+def open_entries(
+    store: Store, versions: list[Entry], runs: list[Json], trained: Sequence[Json] = ()
+) -> duckdb.DuckDBPyConnection:
+    """A private connection whose views hold these versions, runs and training runs."""
     con = connect()
-    catalog.build(con, store, versions, runs)
+    catalog.build(con, store, versions, runs, trained)
     return con
 
 

@@ -32,7 +32,7 @@ ABOUT: Final = {
     "pairs": "records found to be duplicates of each other",
 }
 STATIC_VIEWS: Final = ("clusters", "findings", "scores")
-VIEWS: Final = (*ABOUT, *STATIC_VIEWS, "versions", "runs", "splits")
+VIEWS: Final = (*ABOUT, *STATIC_VIEWS, "versions", "runs", "splits", "training_runs", "training_metrics")
 """Everything in the catalog that people and checks rely on."""
 
 PLACE: Final = {

@@ -50,6 +50,33 @@ COMMENT ON COLUMN runs.seconds IS 'duration in seconds, summed over the steps';
 COMMENT ON COLUMN runs.step_seconds IS 'JSON: seconds of each step';
 COMMENT ON COLUMN runs.counts IS 'JSON: the counts of the run';
 
+CREATE TABLE training_runs (
+    dataset VARCHAR, version INTEGER, version_id VARCHAR, run VARCHAR,
+    name VARCHAR, state VARCHAR, started_at TIMESTAMP, ended_at TIMESTAMP, model VARCHAR, method VARCHAR,
+    data_digest VARCHAR, learning_rate DOUBLE, seed BIGINT, steps BIGINT, best_step BIGINT,
+    best_validation_loss DOUBLE, stopped_because VARCHAR, path VARCHAR, record VARCHAR
+);
+COMMENT ON TABLE training_runs IS 'one row per training run in this store, stopped and failed ones included';
+COMMENT ON COLUMN training_runs.dataset IS 'name of the dataset it trained on; null for a plain folder';
+COMMENT ON COLUMN training_runs.version IS 'number of the version it trained on, as it was named then';
+COMMENT ON COLUMN training_runs.version_id IS 'content-addressed id of the version it trained on; null for a plain folder';
+COMMENT ON COLUMN training_runs.run IS 'id of the training run';
+COMMENT ON COLUMN training_runs.name IS 'name of its recipe';
+COMMENT ON COLUMN training_runs.state IS 'running, finished, stopped, interrupted, failed or killed';
+COMMENT ON COLUMN training_runs.started_at IS 'start, UTC';
+COMMENT ON COLUMN training_runs.ended_at IS 'end, UTC; null while it runs, or if it was killed';
+COMMENT ON COLUMN training_runs.model IS 'the model before training, as the recipe names it';
+COMMENT ON COLUMN training_runs.method IS 'full or lora';
+COMMENT ON COLUMN training_runs.data_digest IS 'digest of the prepared examples';
+COMMENT ON COLUMN training_runs.learning_rate IS 'highest learning rate, as the recipe says';
+COMMENT ON COLUMN training_runs.seed IS 'seed of the recipe';
+COMMENT ON COLUMN training_runs.steps IS 'optimiser steps that were made';
+COMMENT ON COLUMN training_runs.best_step IS 'step with the lowest validation loss';
+COMMENT ON COLUMN training_runs.best_validation_loss IS 'lowest validation loss, nats a token';
+COMMENT ON COLUMN training_runs.stopped_because IS 'why it ended, in words';
+COMMENT ON COLUMN training_runs.path IS 'folder of the training run';
+COMMENT ON COLUMN training_runs.record IS 'run.json as JSON: recipe, data, model, code, packages, hardware, results';
+
 CREATE TABLE splits (
     dataset VARCHAR, version INTEGER, version_id VARCHAR, run VARCHAR, split VARCHAR, n_records BIGINT, share DOUBLE
 );
