@@ -39,7 +39,7 @@ class Trackio:
         """Send what is left."""
         if self._run is not None:
             with redirect_stdout(sys.stderr):
-                self._run.finish()
+                self._trackio.finish()  # the run's own `finish` would leave it to be ended again at exit
 
     def _begin(self, config: dict[str, Any]) -> None:
         with redirect_stdout(sys.stderr):  # it prints, and what a command prints may be JSON

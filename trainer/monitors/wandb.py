@@ -21,7 +21,7 @@ class Wandb:
 
         # By itself it would send every printed line, the names of host and user, and what differs from git.
         settings = wandb.Settings(
-            console="off", disable_git=True, disable_code=True, save_code=False, x_disable_machine_info=True
+            console="off", disable_git=True, disable_code=True, save_code=False, x_disable_machine_info=True, host=""
         )
         self._run: Any = wandb.init(
             project=project, id=run_id, name=run_id, dir=str(folder), settings=settings, force=False
