@@ -229,6 +229,7 @@ ALLOWED: dict[str, frozenset[str]] = {
         "near_plan",
         "pipeline",
         "planning",
+        "program",
         "recompute",
         "rules",
         "show",

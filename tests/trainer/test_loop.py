@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from dataprep.errors import MachineError
-from tests.trainer.rows import documents, packed
+from tests.trainer.random_rows import documents, packed
 from trainer.loop import Fitted, fit, last_checkpoint
 from trainer.models.load import Loaded, load
 from trainer.recipe import Recipe

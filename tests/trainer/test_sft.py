@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from tests.trainer.rows import documents, packed, single
+from tests.trainer.random_rows import documents, packed, single
 from trainer.models.load import load
 from trainer.recipe import Recipe
 from trainer.sft import IGNORED, Collator, Sft, Steps, plan_steps, sft_config
