@@ -116,8 +116,13 @@ class _Watch(TrainerCallback):  # type: ignore[misc]
 
     # -- what transformers asks --
 
-    def on_train_begin(self, *_: Any, **__: Any) -> None:
-        """Time begins when the first step does."""
+    def on_train_begin(self, _args: Any, state: Any, _control: Any, **_: Any) -> None:
+        """Say where the model stands before anything is learnt; time begins when the first step does."""
+        if state.global_step == 0:
+            loss, tokens = self.trainer.validation_loss(self.trainer.eval_dataset)
+            self.on_values(
+                {"step": 0, "tokens": 0, "seconds": 0.0, "validation_loss": loss, "validation_tokens": tokens}
+            )
         self._stepped = time.monotonic()
 
     def on_step_end(self, _args: Any, state: Any, control: Any, **_: Any) -> Any:

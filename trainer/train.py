@@ -74,30 +74,22 @@ def train(
         RefusedError: more rows than the recipe allows are lost, or an alert stopped the run.
         MachineError: out of memory, or another process trains this run.
     """
-    from trainer.data.prepare import check_limits, prepare
+    from trainer.data.prepare import check_limits
     from trainer.loop import fit
-    from trainer.models.load import load, load_tokenizer
-    from trainer.models.quiet import quiet
-    from trainer.models.resolve import resolve
+    from trainer.models.load import load
     from trainer.processes import Processes
-    from trainer.sequences import row_length, rows_of
+    from trainer.ready import make_ready
     from trainer.sft import plan_steps
 
-    quiet()
     recipe, note = loaded.recipe, on_note or (lambda _: None)
     processes = Processes()
-    folder = resolve(recipe.model.path, loaded.base, revision=recipe.model.revision, allow_download=allow_download)
-    tokenizer, _ = load_tokenizer(folder, recipe.model, loaded.base)
-    with processes.first_goes_first():
-        prepared = prepare(recipe, loaded.base, tokenizer, cache=loaded.runs / "cache")
+    ready = make_ready(loaded, allow_download=allow_download, turn=processes.first_goes_first())
+    prepared = ready.prepared
     check_limits(prepared, recipe)
-    length = row_length(prepared.train, recipe.data.max_length)
-    rows, validation = (
-        rows_of(table, packing=recipe.data.packing, length=length) for table in (prepared.train, prepared.validation)
-    )
-    model = load(folder, recipe.model, loaded.base, recipe.training.seed)
-    steps = plan_steps(len(rows), recipe, processes.count)
-    for line in (*model.notes, f"{len(prepared.train):,} examples in {len(rows):,} rows, {steps.total:,} steps"):
+    model = load(ready.folder, recipe.model, loaded.base, recipe.training.seed)
+    steps = plan_steps(len(ready.train), recipe, processes.count)
+    counts = f"{len(prepared.train):,} examples in {len(ready.train):,} rows of at most {ready.length:,} tokens"
+    for line in (*model.notes, f"{counts}, {steps.total:,} steps"):
         note(line)
     with ExitStack() as held:
         run, checkpoint = _run_folder(loaded, prepared, model, processes, held, fresh=fresh)
@@ -108,8 +100,8 @@ def train(
                 model,
                 recipe,
                 steps,
-                train=rows,
-                validation=validation,
+                train=ready.train,
+                validation=ready.validation,
                 packed=recipe.data.packing,
                 folder=run.path / "checkpoints",
                 on_values=told,

@@ -12,7 +12,7 @@ import typer
 from dataprep.cli.help import CommandGroups
 from dataprep.errors import InputError
 from dataprep.program import Program
-from trainer.cli import init, train
+from trainer.cli import export, find_lr, init, train
 
 app = typer.Typer(
     name="trainer",
@@ -40,7 +40,9 @@ def _installed() -> None:
 
 
 init.register(app)
+find_lr.register(app)
 train.register(app)
+export.register(app)
 
 program = Program("trainer", app, "runs are as they were", "take a smaller batch or model")
 main = program.main

@@ -1,0 +1,211 @@
+"""The commands on a folder of rows, from the recipe to a model that transformers loads alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from dataprep.errors import RefusedError
+from tests.trainer.tiny import tiny_model
+from trainer.export import export
+from trainer.rates.find import find_rate
+from trainer.recipe_file import LoadedRecipe, load
+from trainer.runs.folder import RunFolder
+from trainer.start import start
+from trainer.train import Trained, train
+
+ROOT = Path(__file__).parents[2]
+TOPICS = ("card", "transfer", "refund", "limit", "account", "payment")
+
+
+def rows(count: int) -> list[dict[str, str]]:
+    return [
+        {"prompt": f"my {TOPICS[number % 6]} number {number} is gone", "completion": f"about {TOPICS[number % 6]}"}
+        for number in range(count)
+    ]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with rows and a model."""
+    folder = tmp_path_factory.mktemp("place")
+    (folder / "rows").mkdir()
+    written = "".join(json.dumps(row) + "\n" for row in rows(120))
+    (folder / "rows" / "train.jsonl").write_text(written)
+    tiny_model(folder / "base", [" ".join(row.values()) for row in rows(120)])
+    return folder
+
+
+def recipe(place: Path, name: str, *overrides: str, method: str = "full") -> LoadedRecipe:
+    path = place / f"{name}.yaml"
+    start(str(place / "rows"), str(place / "base"), path, store="store", method=method, force=True)
+    fast = ("training.learning_rate=3e-3", "training.epochs=6", "training.batch_size=2", "training.validations=6")
+    return load(path, [f"name={name}", f"runs={name}-runs", *fast, *overrides])
+
+
+def weights(folder: Path) -> dict[str, Any]:
+    from safetensors.torch import load_file
+
+    return load_file(folder / "model.safetensors")
+
+
+@pytest.fixture(scope="module")
+def done(place: Path) -> Trained:
+    return train(recipe(place, "whole"))
+
+
+def test_a_run_leaves_everything_that_it_was_in_its_folder(done: Trained) -> None:
+    run = RunFolder.open(done.run)
+    assert run.state == "finished"
+    told = run.record
+    assert told["recipe"]["training"]["learning_rate"] == 3e-3
+    assert told["data"]["digest"]
+    assert told["model"]["parameters"] > 50_000
+    assert told["packages"]["trl"]
+    assert told["results"]["best_validation_loss"] == done.fitted.best_validation_loss
+    steps = [line for line in run.metrics() if "loss" in line]
+    assert [line["step"] for line in steps] == list(range(1, done.fitted.steps + 1))
+    assert all(line["tokens_per_second"] > 0 and line["memory_mb"] > 0 for line in steps)
+
+
+def test_validation_begins_before_the_first_step_and_falls(done: Trained) -> None:
+    losses = [line["validation_loss"] for line in RunFolder.open(done.run).metrics() if "validation_loss" in line]
+    assert losses[0] == pytest.approx(5.5, abs=0.6)  # ln of the vocabulary: nothing learnt yet
+    assert min(losses) < losses[0] - 1
+
+
+def test_no_text_of_the_data_is_in_the_run(done: Trained) -> None:
+    for path in done.run.rglob("*"):
+        if path.is_file() and path.suffix in (".json", ".jsonl", ".yaml") and "tokenizer" not in path.name:
+            assert "is gone" not in path.read_text(encoding="utf-8"), path
+
+
+@pytest.mark.parametrize("method", ["full", "lora"])
+def test_an_exported_model_is_loaded_by_transformers_alone(place: Path, tmp_path: Path, method: str) -> None:
+    made = train(recipe(place, f"export-{method}", "training.max_steps=4", method=method))
+    output = tmp_path / "model"
+    files = export(made.run, output)
+    assert {"config.json", "model.safetensors", "tokenizer.json", "README.md"} <= {path.name for path in files}
+    code = (
+        "import sys, torch\n"
+        "from transformers import AutoModelForCausalLM, AutoTokenizer\n"
+        "model = AutoModelForCausalLM.from_pretrained(sys.argv[1])\n"
+        "tokenizer = AutoTokenizer.from_pretrained(sys.argv[1])\n"
+        "prompt = [{'role': 'user', 'content': 'my card is gone'}]\n"
+        "more = dict(add_generation_prompt=True, return_tensors='pt', return_dict=True)\n"
+        "ids = tokenizer.apply_chat_template(prompt, **more)\n"
+        "out = model.generate(**ids, max_new_tokens=3, do_sample=False)\n"
+        "assert out.shape[1] > ids['input_ids'].shape[1]\n"
+        "assert 'peft' not in sys.modules and 'trainer' not in sys.modules\n"
+    )
+    environment = os.environ | {"HF_HUB_OFFLINE": "1"}
+    subprocess.run([sys.executable, "-W", "ignore", "-c", code, str(output)], env=environment, check=True, timeout=120)
+    card = (output / "README.md").read_text()
+    assert "best\\_validation\\_loss" in card
+    assert "was not measured here" in card
+
+
+def test_merged_adapters_are_the_model_that_was_trained(place: Path, tmp_path: Path) -> None:
+    from peft import AutoPeftModelForCausalLM
+    from transformers import AutoModelForCausalLM
+
+    made = train(recipe(place, "merge", "training.max_steps=6", method="lora"))
+    export(made.run, tmp_path / "model")
+    merged = AutoModelForCausalLM.from_pretrained(tmp_path / "model").eval()
+    beside = AutoPeftModelForCausalLM.from_pretrained(made.run / "best").eval()
+    ids = torch.arange(5, 25)[None]
+    with torch.no_grad():
+        assert torch.allclose(merged(ids).logits, beside(ids).logits, atol=1e-4)
+        base = AutoModelForCausalLM.from_pretrained(place / "base").eval()
+        assert not torch.allclose(merged(ids).logits, base(ids).logits, atol=1e-3)
+
+
+def command(*arguments: str, folder: Path) -> subprocess.Popen[str]:
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
+    line = [sys.executable, "-m", "trainer", *arguments]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(line, cwd=folder, env=environment, stdout=pipe, stderr=pipe, text=True)
+
+
+def metrics_of(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*/metrics.jsonl"))
+
+
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGKILL])
+def test_the_same_command_goes_on_with_a_run_that_was_ended(place: Path, sent: signal.Signals) -> None:
+    name = f"ended-{sent.name.lower()}"
+    options = ["training.epochs=12", "training.validations=12", "training.early_stopping.enabled=false"]
+    whole = train(recipe(place, f"{name}-whole", *options))
+    loaded = recipe(place, name, *options)
+    overrides = [f"name={name}", f"runs={name}-runs", "training.learning_rate=3e-3", "training.batch_size=2", *options]
+    arguments = ["train", f"{name}.yaml", *(word for each in overrides for word in ("--set", each))]
+    first = command(*arguments, folder=place)
+    for _ in range(600):
+        found = metrics_of(place / f"{name}-runs")
+        if found and found[0].read_text().count('"loss"') > 9:
+            break
+        assert first.poll() is None, first.communicate()
+        time.sleep(0.1)
+    first.send_signal(sent)
+    out, err = first.communicate(timeout=60)
+    assert first.returncode == (130 if sent == signal.SIGTERM else -signal.SIGKILL), (out, err)
+    second = command(*arguments, folder=place)
+    out, err = second.communicate(timeout=120)
+    assert second.returncode == 0, err
+    assert "goes on after step" in err
+    runs = metrics_of(place / f"{name}-runs")
+    assert len(runs) == 1
+    ended, unbroken = weights(runs[0].parent / "best"), weights(whole.run / "best")
+    assert all(torch.equal(ended[key], unbroken[key]) for key in unbroken)
+    assert loaded.recipe.training.epochs == 12
+
+
+def test_rows_that_are_lost_past_the_limit_stop_before_the_model_is_loaded(place: Path) -> None:
+    with pytest.raises(RefusedError, match="dropped"):
+        train(recipe(place, "short", "data.max_length=27"))
+    assert not list((place / "short-runs").glob("*/run.json"))
+
+
+def test_two_processes_train_what_one_does_with_twice_the_batch(place: Path) -> None:
+    one = train(recipe(place, "one", "training.batch_size=4", "training.max_steps=5"))
+    path = place / "two.yaml"
+    recipe(place, "two")
+    overrides = ["name=two", "runs=two-runs", "training.learning_rate=3e-3", "training.batch_size=2"]
+    overrides += ["training.max_steps=5", "training.validations=6"]
+    launch = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2"]
+    launch += ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0"]
+    line = [*launch, "-m", "trainer", "train", path.name, *(word for each in overrides for word in ("--set", each))]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(line, cwd=place, env=environment, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr[-3000:]
+    (run,) = (place / "two-runs").glob("*/run.json")
+    told = RunFolder.open(run.parent)
+    assert told.record["model"]["processes"] == 2
+    assert told.record["results"]["best_validation_loss"] == pytest.approx(one.fitted.best_validation_loss, abs=0.05)
+    losses = [line["loss"] for line in told.metrics() if "loss" in line]
+    alone = [line["loss"] for line in RunFolder.open(one.run).metrics() if "loss" in line]
+    assert losses[0] == pytest.approx(alone[0], abs=0.02)
+    assert len(losses) == 5
+
+
+def test_the_ladder_picks_the_rate_that_works_and_says_which_do_not(place: Path) -> None:
+    found = find_rate(recipe(place, "ladder"), steps=12, lowest=1e-5, highest=1.0)
+    scores = dict(found.choice.scores)
+    assert found.choice.learning_rate is not None
+    assert 3e-4 <= found.choice.learning_rate <= 0.1
+    best = min(loss for loss in scores.values() if loss is not None)
+    assert scores[found.choice.learning_rate] == pytest.approx(best, abs=0.02)
+    assert scores[1e-5] is not None
+    assert scores[1e-5] > best + 0.5
+    assert found.picture.read_text().startswith("<svg")
+    assert json.loads(found.table.read_text())["choice"]["learning_rate"] == found.choice.learning_rate
+    assert found.advice
