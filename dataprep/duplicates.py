@@ -238,9 +238,12 @@ def _codes(one: Numbers, other: Numbers) -> npt.NDArray[np.uint64]:
 def _alike(
     paired: Paired, whole: Likeness, edges: Ints, similarity: npt.NDArray[np.float64], threshold: float
 ) -> Alike:
-    """Pairs of records that are near each other as a whole or by their input."""
+    """Pairs of records that are near each other as a whole, whatever they answer, or by their input."""
     records = len(whole.cells)
-    parts = [(edges, similarity, True, False)]
+    earlier, later, shared = paired.texts()
+    leaky = shared >= threshold  # whatever they answer
+    texts = np.stack([earlier[leaky], later[leaky]]).astype(np.int64)
+    parts = [(edges, similarity, True, False), (texts, shared[leaky], True, False)]
     for likeness, is_whole in ((whole, True), (paired.likeness("input", records), False)):
         close = likeness.similarity >= threshold
         pairs = np.stack([likeness.earlier[close], likeness.later[close]]).astype(np.int64)

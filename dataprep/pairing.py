@@ -37,7 +37,7 @@ from dataprep.store.files import remove_folder, take_place, temporary_folder, wr
 from dataprep.store.layout import Store
 from dataprep.store.points import CommitPoint, commit_point
 
-PAIRS_VERSION: Final = 2
+PAIRS_VERSION: Final = 3
 """Raised by hand whenever other pairs are found among the same sketches."""
 
 _SUMMARY: Final = "pairs.json"
@@ -67,6 +67,13 @@ class Paired:
         """The records that have a copy or a near duplicate, and the place of each among them in order of ids."""
         found = self._columns("ranks", "row", "rank")
         return found["row"], found["rank"]
+
+    def texts(self) -> tuple[Ints, Ints, npt.NDArray[np.float64]]:
+        """Pairs with the similarity of the whole records, where their answers are less similar: earlier, later, it."""
+        if not (self.folder / "whole-texts.parquet").exists():  # answers are not compared alone
+            return np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0)
+        found = self._columns("whole-texts", "earlier", "later", "similarity")
+        return found["earlier"], found["later"], found["similarity"]
 
     def likeness(self, side: str, records: int) -> Likeness:
         """What is known of n records by one of their sides, `whole` or `input`."""
@@ -202,6 +209,7 @@ class _Side:
         firsts = np.flatnonzero(comparable & (cells == np.arange(len(cells))))
         chosen = np.ones(len(firsts), np.bool_)
         candidates = Candidates(self._config, len(firsts), lambda band: self._band(band)[firsts], chosen)
+        wanted = candidates.cells()
         giants = [firsts[giant] for giant in candidates.giants]
         if self._side == "whole":  # compared with those that stay, when it is known which these are
             candidates.giants = []
@@ -212,11 +220,11 @@ class _Side:
             candidates.giants = [giant[np.argsort(rank[giant])] for giant in candidates.giants]
         kept = giants if self._side == "whole" else []
         members = np.unique(np.concatenate(kept)) if kept else np.empty(0, np.int64)
-        found = self._verified(candidates, firsts, np.searchsorted(firsts, members))
+        found = self._verified(candidates, wanted, firsts, np.searchsorted(firsts, members))
         later = np.flatnonzero(comparable & (cells != np.arange(len(cells))))
         self._write("cells", row=later, first=cells[later])
         self._write("short", row=np.flatnonzero(~comparable))
-        self._write("pairs", earlier=firsts[found.earlier], later=firsts[found.later], similarity=found.similarity)
+        self._write_pairs("pairs", firsts, found)
         numbers = np.repeat(np.arange(len(kept)), [len(giant) for giant in kept])
         self._write("giants", giant=numbers, row=np.concatenate(kept) if kept else np.empty(0, np.int64))
         return {
@@ -228,15 +236,15 @@ class _Side:
             "uncompared": found.uncompared,
         }
 
-    def _verified(self, candidates: Candidates, firsts: Ints, members: Ints) -> NearPairs:
+    def _verified(self, candidates: Candidates, wanted: Ints, firsts: Ints, members: Ints) -> NearPairs:
         """Compare what was nominated, as a whole and by answers alone, and write the sets of members of giants.
 
         Args:
-            candidates: what was nominated among n cells.
+            candidates: what was nominated among n cells, less what is compared later.
+            wanted: all cells that were nominated, in order.
             firsts: the record of each cell: shape (n,).
             members: the cells whose sets are written, ascending.
         """
-        wanted = candidates.cells()
         with tempfile.TemporaryFile(dir=self._folder) as scratch:
             sets = self._sets(firsts[wanted], scratch)
             found = verify(self._config, candidates, wanted, sets)
@@ -247,7 +255,8 @@ class _Side:
         with tempfile.TemporaryFile(dir=self._folder) as scratch:
             if alone:
                 answers = self._sets(firsts[beside], scratch, answers=True)
-                found = with_answers(self._config, found, beside, answers)
+                found, apart = with_answers(self._config, found, beside, answers)
+                self._write_pairs("texts", firsts, apart)
             columns["answer_shingles"] = _lists(members, beside, answers)
         path = self._folder / f"{self._side}-sets.parquet"
         write_table(path, pa.table(columns), compression="none", use_dictionary=False)
@@ -304,6 +313,9 @@ class _Side:
             yield column if not column.null_count else pc.coalesce(column, table[whole].combine_chunks())
 
     # -- tables --
+
+    def _write_pairs(self, name: str, firsts: Ints, found: NearPairs) -> None:
+        self._write(name, earlier=firsts[found.earlier], later=firsts[found.later], similarity=found.similarity)
 
     def _write(self, name: str, **columns: npt.NDArray[Any]) -> None:
         write_table(self._folder / f"{self._side}-{name}.parquet", pa.table(columns), compression="none")

@@ -169,8 +169,11 @@ def verify(config: NearConfig, candidates: Candidates, cells: Ints, sets: Sets) 
     )
 
 
-def with_answers(config: NearConfig, found: NearPairs, cells: Ints, answers: Sets) -> NearPairs:
+def with_answers(config: NearConfig, found: NearPairs, cells: Ints, answers: Sets) -> tuple[NearPairs, NearPairs]:
     """The same pairs with the lesser of their similarity and that of their answers, as far as it reaches the floor.
+
+    And beside them, as they are, those whose answers are less similar: what they share would leak from split to split,
+    most of all where one asks what the other answers (a summary of an article, an article from its summary).
 
     Args:
         config: the floor.
@@ -181,5 +184,8 @@ def with_answers(config: NearConfig, found: NearPairs, cells: Ints, answers: Set
     offsets, values = answers
     left, right = np.searchsorted(cells, found.earlier), np.searchsorted(cells, found.later)
     similarity = np.minimum(found.similarity, compare_pairs(offsets, values, left, right, config.floor))
-    chosen = similarity > 0
-    return replace(found, earlier=found.earlier[chosen], later=found.later[chosen], similarity=similarity[chosen])
+    near, apart = similarity > 0, similarity < found.similarity
+    return (
+        replace(found, earlier=found.earlier[near], later=found.later[near], similarity=similarity[near]),
+        replace(found, earlier=found.earlier[apart], later=found.later[apart], similarity=found.similarity[apart]),
+    )

@@ -1,7 +1,7 @@
 """Records that are near duplicates of each other, and what that means for splits: they belong on one side.
 
-Two records are alike where they are near duplicates as a whole or by their input side alone (the same question, nearly
-word for word, with another answer).
+Two records are alike where their words are nearly the same: those of the whole records, whatever of them is answer, or
+those of their input sides alone (the same question, nearly word for word, with another answer).
 
 Of records with the same words one stands for all in pairs with others. Where that one goes, another takes its place, so
 that those which stay are still known to be alike what it was alike.
