@@ -313,7 +313,7 @@ def _publish(
         path=str(result.path),
         counts=result.counts,
         notes=list(result.notes),
-        near=None if near is None else near.as_dict(),
+        near=None if near is None else near.without_texts(),
     )
     return result
 

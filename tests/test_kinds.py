@@ -17,7 +17,9 @@ from hypothesis import strategies as st
 
 import dataprep
 from dataprep.budgets.page import BudgetError
+from dataprep.cli.run import summary
 from dataprep.errors import InputError
+from dataprep.events import Event
 from dataprep.flow import RunResult
 from dataprep.kinds import remove_prefixes
 from dataprep.pairs.config import DedupConfig
@@ -400,6 +402,48 @@ def test_given_held_out_records_count_and_stay(tmp_path):
     actions = sorted(action for action, _ in fates(result, "boilerplate_answer").values())
     assert actions == ["flag", "hold", "hold", "hold"]
     assert result.counts["splits"]["test"] == 3
+
+
+HOSTILE = "I am \x1b[2Jsorry\u202e, but\n  I do not know \x07<script>alert(1)</script> that." + " Really." * 40
+
+
+def test_the_run_tells_the_commonest_answers_of_those_that_were_capped(tmp_path):
+    rows = [*refusals(5, HOSTILE), *({**row, "prompt": f"{row['prompt']} Please."} for row in refusals(6)), *plain(4)]
+    events: list[Event] = []
+    path = write_jsonl(tmp_path / "a.jsonl", rows)
+    text = f"name: x\nsources: [{{path: '{path}'}}]\nclean: {{cleaners: []}}\ndefault_rules: false\n"
+    text += "dedup: {near: {action: flag}, answers: {most: 2}}\n"
+    result = run_yaml(tmp_path, text, on_event=events.append)
+    answers = result.near.answers
+    assert [answer.records for answer in answers] == [6, 5]
+    assert answers[0].text == REFUSAL
+    assert answers[1].text.startswith("I am \x1b[2Jsorry\u202e, but I do not know \x07<script>")
+    assert len(answers[1].text) == 160
+    kept = table(result, "records").filter(pl.col("status") == "kept")["record_id"]
+    assert {answer.record_id for answer in answers} <= set(kept)
+    shown = summary(result)
+    assert f"      6  {answers[0].record_id[:12]}  {REFUSAL}" in shown
+    assert "      5  " + answers[1].record_id[:12] + r"  I am \x1b[2Jsorry\u202e, but I do not" in shown
+    assert not set(shown) & {"\x1b", "\x07", "\u202e"}
+    assert "sorry" not in json.dumps([event.as_dict() for event in events])
+    told = list(events[-1].data["near"]["answers"])
+    assert told == [{"record_id": answer.record_id, "records": answer.records} for answer in answers]
+    again = run_yaml(tmp_path, text)  # decided before
+    assert (again.unchanged, again.near) == (True, result.near)
+
+
+def test_no_more_than_five_answers_are_told_and_none_where_none_is_too_common(tmp_path):
+    answers = [f"This is the answer number {n} of very many that are all the same." for n in range(7)]
+    rows = [
+        pair(f"{row['prompt']} {n}?", answer) for n, answer in enumerate(answers) for row in refusals(2 if n else 4)
+    ]
+    result = run(tmp_path, [*rows, *plain(4)], "dedup: {near: {action: flag}, answers: {most: 1, action: flag}}\n")
+    assert [answer.records for answer in result.near.answers] == [4, 2, 2, 2, 2]
+    ids = [answer.record_id for answer in result.near.answers[1:]]
+    assert ids == sorted(ids)
+    result = run(tmp_path, [*rows, *plain(4)], "dedup: {near: {action: flag}, answers: {most: 4}}\n")
+    assert result.near.answers == ()
+    assert "boilerplate answers" not in summary(result)
 
 
 # -- what else knows them --

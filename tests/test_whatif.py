@@ -104,10 +104,23 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @given(changes=CHANGES)
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_answer_is_what_a_run_gives(
     ran: Path, tmp_path_factory: pytest.TempPathFactory, changes: list[str]
 ) -> None:
+    check_answer(ran, tmp_path_factory, changes)
+
+
+@pytest.mark.slow
+@given(changes=CHANGES)
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_the_answers_to_a_hundred_changes_are_what_runs_give(
+    ran: Path, tmp_path_factory: pytest.TempPathFactory, changes: list[str]
+) -> None:
+    check_answer(ran, tmp_path_factory, changes)
+
+
+def check_answer(ran: Path, tmp_path_factory: pytest.TempPathFactory, changes: list[str]) -> None:
     pipeline, store = ran / "pipeline.yaml", ran / "store"
     found = dataprep.whatif(pipeline, store=store, overrides=changes)
 

@@ -68,8 +68,9 @@ def summary(result: RunResult) -> str:
     reference = f"{result.dataset}@{result.number}"
     state = "unchanged, the same version as before" if result.unchanged else "published"
     lines = ["", *funnel_lines(result.funnel), ""]
-    if result.near is not None and (result.near.removed or result.near.boilerplate):
-        lines += [*result.near.lines(), ""]
+    near = result.near
+    if near is not None and (near.removed or near.boilerplate or near.answers):
+        lines += [*near.lines(), ""]
     lines += [f"note: {note}" for note in result.notes]
     lines += [
         f"{reference} {state}",
