@@ -14,6 +14,14 @@ from trainer.check.batching import propose, smaller_settings
 from trainer.check.memory import CARDS, Memory, Workload, estimate, smallest_card, usable_bytes
 from trainer.check.shapes import ModelShape
 
+SIZES = (
+    "vocab_size",
+    "hidden_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "num_key_value_heads",
+    "intermediate_size",
+)
 TINY = {
     "vocab_size": 1000,
     "hidden_size": 64,
@@ -32,6 +40,12 @@ LLAMA_7B = {
     "num_attention_heads": 32,
     "intermediate_size": 11008,
 }
+
+
+def model(family: str, *sizes: int, **more: int) -> dict[str, Any]:
+    return {"model_type": family, "tie_word_embeddings": True, **dict(zip(SIZES, sizes, strict=True)), **more}
+
+
 SMOL = ModelShape("llama", 30, 576, 9, 3, 64, 1536, 49152, tied=True)
 GIB = 1 << 30
 
@@ -49,7 +63,10 @@ GIB = 1 << 30
         ({**TINY, "model_type": "phi3"}, 214_336),
         ({**TINY, "model_type": "gpt_neox", "num_key_value_heads": None, "attention_bias": True}, 203_328),
         (GPT2, 172_288),
-        # Published.
+        # Published: Qwen2.5-0.5B, Gemma 2 2B, SmolLM2-135M, Llama 2 7B, GPT-2.
+        (model("qwen2", 151936, 896, 24, 14, 2, 4864), 494_032_768),
+        (model("gemma2", 256000, 2304, 26, 8, 4, 9216, head_dim=256), 2_614_341_888),
+        (model("llama", 49152, 576, 30, 9, 3, 1536), 134_515_008),
         (LLAMA_7B, 6_738_415_616),
         ({**GPT2, "vocab_size": 50257, "n_embd": 768, "n_layer": 12, "n_head": 12, "n_positions": 1024}, 124_439_808),
     ],

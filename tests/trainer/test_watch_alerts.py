@@ -54,7 +54,7 @@ def test_a_loss_that_stays_far_above_its_best_has_diverged() -> None:
     [alert] = told([3 - step / 20 for step in range(40)] + [6.0] * 20)
     assert alert.kind == "diverged"
     assert 41 < alert.step <= 60
-    assert "above its best of 1.525 around step 40" in alert.message
+    assert "lie above 6; at its best, around step 40, three quarters lay below 1.8" in alert.message
 
 
 def test_a_run_that_diverges_within_the_first_window_is_seen() -> None:
@@ -66,9 +66,18 @@ def test_one_spike_is_not_divergence() -> None:
     assert not told([2.0] * 30 + [400.0] + [2.0] * 30)
 
 
-def test_losses_of_a_batch_of_one_example_are_not_divergence() -> None:
-    for seed in range(10):
-        assert not told(noisy(1.5, 800, sigma=0.6, seed=seed))
+@pytest.mark.parametrize("sigma", [0.1, 0.3, 0.6, 0.8])
+def test_losses_of_a_batch_of_one_example_are_not_divergence(sigma: float) -> None:
+    for seed in range(20):
+        assert not told(noisy(1.5, 800, sigma=sigma, seed=seed))
+
+
+@pytest.mark.parametrize("sigma", [0.1, 0.3, 0.6])
+def test_they_are_where_their_level_rises_to_that_of_a_broken_model(sigma: float) -> None:
+    for seed in range(20):
+        [alert] = told(noisy(1.5, 300, sigma=sigma, seed=seed) + noisy(11.0, 60, sigma=0.05, seed=seed))
+        assert alert.kind == "diverged"
+        assert 300 < alert.step <= 320
 
 
 def test_twice_a_loss_near_zero_is_not_divergence() -> None:

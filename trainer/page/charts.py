@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from dataprep.console import one_line
-from trainer.page.scales import Scale, number_text, scale_of
+from trainer.page.scales import Scale, fits, number_text, scale_of, tick_texts
 
 Point = tuple[float, float]
 
@@ -32,6 +32,8 @@ _FAR_ABOVE: Final = 4.0
 _ROOM_ABOVE: Final = 2.0
 """… and the axis then reaches this many times as far."""
 _LABEL_ROWS: Final = 3
+_LONGEST_NAME: Final = 40
+"""Characters of a series' name in the legend."""
 _DASHES: Final = ("", "6 4", "2 3", "10 3 2 3", "1 4", "12 4")
 _STYLE: Final = (
     ".lc{--lc-ink:#1d2733;--lc-soft:#5a6673;--lc-grid:#dfe4ea;--lc-paper:#fff;--lc-bad:#b3261e;"
@@ -41,7 +43,8 @@ _STYLE: Final = (
     "--lc-bad:#ff8a80;--lc-0:#7fb2f0;--lc-1:#f2a35e;--lc-2:#6fcf97;--lc-3:#c79bea;--lc-4:#dcc04a;--lc-5:#f08ab8}}"
     "@media print{.lc{--lc-ink:#000;--lc-soft:#333;--lc-grid:#ccc;--lc-paper:#fff;--lc-bad:#b3261e;"
     "--lc-0:#1f5fae;--lc-1:#b4540a;--lc-2:#1d7a4c;--lc-3:#7b3fa6;--lc-4:#8a6d00;--lc-5:#a3265f}}"
-    ".lc text{fill:var(--lc-soft)}.lc .t{fill:var(--lc-ink);font-weight:600}.lc .bad-text{fill:var(--lc-bad)}"
+    ".lc text{fill:var(--lc-soft);stroke:var(--lc-paper);stroke-width:3px;paint-order:stroke;stroke-linejoin:round}"
+    ".lc .t{fill:var(--lc-ink);font-weight:600}.lc .bad-text{fill:var(--lc-bad)}"
     ".lc .paper{fill:var(--lc-paper)}.lc .grid{stroke:var(--lc-grid)}.lc .axis{stroke:var(--lc-soft)}"
     ".lc .note{stroke:var(--lc-soft);stroke-dasharray:3 3}.lc .bad{stroke:var(--lc-bad);stroke-dasharray:3 3}"
     ".lc .cross{stroke:var(--lc-bad);stroke-width:2.5}"
@@ -103,7 +106,7 @@ def line_chart(
     drawn = [_Drawn(index, each, _runs(each.points, x_log, y_log)) for index, each in enumerate(series)]
     xs = [x for each in drawn for x, _ in each.points]
     ys = [y for each in drawn for _, y in each.points]
-    shown = [mark for mark in marks if math.isfinite(mark.x) and (mark.x > 0 or not x_log)]
+    shown = [mark for mark in marks if fits(mark.x, log=x_log)]
     said = description or _description(drawn, x_label)
     opening = (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="lc" role="img" width="{_WIDTH}" height="{height}" '
@@ -111,11 +114,10 @@ def line_chart(
         f'<style>{_STYLE}</style><rect class="paper" width="{_WIDTH}" height="{height}"/>'
         f'<text class="t" x="{_LEFT}" y="{_LINE}">{_safe(title)}</text>'
     )
-    parts = [opening]
-    if len(series) > 1:
-        parts.append(_legend(drawn))
+    legend, legend_rows = _legend(drawn)
+    parts = [opening, legend]
     if not ys:
-        parts.append(f'<text x="{_LEFT}" y="{height // 2}">No values yet.</text></svg>')
+        parts.append(f'<text x="{_LEFT}" y="{height // 2}">No values.</text></svg>')
         return "".join(parts)
     x_scale = scale_of([*xs, *(mark.x for mark in shown)], log=x_log, room=0.03 if x_log else 0.0)
     labels = _label_rows(sorted(shown, key=lambda mark: mark.x), x_scale)
@@ -124,7 +126,7 @@ def line_chart(
     frame = _Frame(
         x_scale,
         scale_of([y for y in ys if y <= highest], log=y_log, room=0.05),
-        _LINE * (1 + rows + (len(series) > 1)) + 10,
+        _LINE * (1 + rows + legend_rows) + 10,
         height,
     )
     parts += [
@@ -186,8 +188,7 @@ def _runs(points: Sequence[Point], x_log: bool, y_log: bool) -> list[list[Point]
     """Points between gaps, thinned where there are more than can be seen."""
     runs: list[list[Point]] = [[]]
     for x, y in points:
-        usable = math.isfinite(x) and math.isfinite(y) and (x > 0 or not x_log) and (y > 0 or not y_log)
-        if usable:
+        if fits(x, log=x_log) and fits(y, log=y_log):
             runs[-1].append((float(x), float(y)))
         elif runs[-1]:
             runs.append([])
@@ -231,36 +232,46 @@ def _description(drawn: Sequence[_Drawn], x_label: str) -> str:
     return "; ".join(said) or "no values"
 
 
-def _legend(drawn: Sequence[_Drawn]) -> str:
-    """Names beside a piece of their line, in one row."""
-    parts, x = [], float(_LEFT)
-    y = 2 * _LINE - 1
+def _legend(drawn: Sequence[_Drawn]) -> tuple[str, int]:
+    """Names beside a piece of their line, and the rows they take; none for a series alone, which the title names."""
+    if len(drawn) < 2:
+        return "", 0
+    parts, x, row = [], float(_LEFT), 0
     for each in drawn:
+        name = (
+            each.series.name if len(each.series.name) <= _LONGEST_NAME else each.series.name[: _LONGEST_NAME - 1] + "…"
+        )
+        width = 48 + _CHARACTER * len(name)
+        if x + width > _WIDTH and x > _LEFT:
+            x, row = float(_LEFT), row + 1
+        y = _LINE * (row + 2) - 1
         parts.append(
             f'<line class="s{each.index}" x1="{x:.1f}" y1="{y}" x2="{x + 26:.1f}" y2="{y}"/>'
-            f'<text x="{x + 32:.1f}" y="{y + 5}">{_safe(each.series.name)}</text>'
+            f'<text x="{x + 32:.1f}" y="{y + 5}">{_safe(name)}</text>'
         )
-        x += 48 + _CHARACTER * len(each.series.name)
-    return "".join(parts)
+        x += width
+    return "".join(parts), row + 1
 
 
 def _axes(frame: _Frame, x_label: str, y_label: str) -> str:
     """Grid, numbers and what is measured."""
     parts = []
     right, bottom = _WIDTH - _RIGHT, frame.bottom
-    for value in frame.y.ticks(max(2, (bottom - frame.top) // 45)):
+    ticks = frame.y.ticks(max(2, (bottom - frame.top) // 45))
+    for value, said in zip(ticks, tick_texts(ticks), strict=True):
         y = frame.up_at(value)
         parts.append(
             f'<line class="grid" x1="{_LEFT}" y1="{y:.1f}" x2="{right}" y2="{y:.1f}"/>'
-            f'<text x="{_LEFT - 7}" y="{y + 5:.1f}" text-anchor="end">{number_text(value)}</text>'
+            f'<text x="{_LEFT - 7}" y="{y + 5:.1f}" text-anchor="end">{said}</text>'
         )
-    for value in frame.x.ticks(6):
+    ticks = frame.x.ticks(6)
+    for value, said in zip(ticks, tick_texts(ticks), strict=True):
         x = frame.right_of(value)
         # Text of a tick at the very end is kept inside the picture.
-        place = min(x, _WIDTH - 3 - _CHARACTER * len(number_text(value)) / 2)
+        place = min(x, _WIDTH - 3 - _CHARACTER * len(said) / 2)
         parts.append(
             f'<line class="axis" x1="{x:.1f}" y1="{bottom}" x2="{x:.1f}" y2="{bottom + 4}"/>'
-            f'<text x="{place:.1f}" y="{bottom + _LINE}" text-anchor="middle">{number_text(value)}</text>'
+            f'<text x="{place:.1f}" y="{bottom + _LINE}" text-anchor="middle">{said}</text>'
         )
     middle = (frame.top + bottom) / 2
     return "".join(parts) + (
@@ -286,21 +297,21 @@ def _label_rows(marks: Sequence[Mark], scale: Scale) -> list[_Label]:
 
 
 def _marks(frame: _Frame, labels: Sequence[_Label]) -> Iterator[str]:
-    """Vertical lines that end in their words."""
+    """Vertical lines that end in their words; all words after all lines, so that no line goes through them."""
+    words = []
     for label in labels:
-        mark, x, y = label.mark, frame.right_of(label.mark.x), frame.top - 6 - _LINE * label.row
+        tone, x, y = label.mark.tone, frame.right_of(label.mark.x), frame.top - 6 - _LINE * label.row
+        yield f'<line class="{tone}" x1="{x:.1f}" y1="{y - 8}" x2="{x:.1f}" y2="{frame.bottom}"/>'
+        if tone == "bad":
+            left, right, over, under = x - 5, x + 5, frame.top + 3, frame.top + 13
+            crossed = f"M{left:.1f} {over}L{right:.1f} {under}M{left:.1f} {under}L{right:.1f} {over}"
+            yield f'<path class="cross" d="{crossed}"/>'
         aside, anchor = (-4, "end") if label.before else (4, "start")
-        yield (
-            f'<line class="{mark.tone}" x1="{x:.1f}" y1="{y - 8}" x2="{x:.1f}" y2="{frame.bottom}"/>'
-            f'<text class="{mark.tone}-text" x="{x + aside:.1f}" y="{y}" text-anchor="{anchor}">'
-            f"{_safe(mark.label)}</text>"
+        words.append(
+            f'<text class="{tone}-text" x="{x + aside:.1f}" y="{y}" text-anchor="{anchor}">'
+            f"{_safe(label.mark.label)}</text>"
         )
-        if mark.tone == "bad":
-            y = frame.top + 8
-            yield (
-                f'<path class="cross" d="M{x - 5:.1f} {y - 5}L{x + 5:.1f} {y + 5}'
-                f'M{x - 5:.1f} {y + 5}L{x + 5:.1f} {y - 5}"/>'
-            )
+    yield from words
 
 
 def _lines(frame: _Frame, drawn: Sequence[_Drawn]) -> str:

@@ -5,9 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
-_STEPS = (1.0, 2.0, 5.0, 10.0)
-_WITHIN_DECADE = (1, 2, 5)
+SMALLEST: Final = 1e-30
+LARGEST: Final = 1e30
+"""Sizes that an axis has room for: what training logs lies between, or is as good as no number."""
+_STEPS: Final = (1.0, 2.0, 5.0, 10.0)
+_UNITS: Final = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
+_WITHIN_DECADE: Final = (1, 2, 5)
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,15 @@ class Scale:
         return found if len(found) > 1 else self._rounds(about)
 
 
+def fits(value: float, *, log: bool) -> bool:
+    """Whether a value can stand on an axis: finite, on a logarithmic one positive.
+
+    >>> fits(0.0, log=False), fits(0.0, log=True), fits(math.inf, log=False), fits(math.nan, log=False)
+    (True, False, False, False)
+    """
+    return abs(value) <= LARGEST and (value >= SMALLEST or not log)
+
+
 def scale_of(values: Sequence[float], *, log: bool, room: float) -> Scale:
     """An axis for finite values, with `room` (a share of the axis) left on both sides.
 
@@ -65,7 +79,7 @@ def scale_of(values: Sequence[float], *, log: bool, room: float) -> Scale:
         return Scale(low / ratio, high * ratio, log=True)
     margin = (high - low) * room if high > low else abs(high) * 0.1 or 1.0
     # Losses of one run can differ in the last digits only: an axis must be wider than what a float can tell apart.
-    margin = max(margin, abs(high) * 1e-9)
+    margin = max(margin, abs(high) * 1e-9, SMALLEST)
     return Scale(max(0.0, low - margin) if low >= 0 else low - margin, high + margin)
 
 
@@ -79,7 +93,22 @@ def number_text(value: float) -> str:
     if 0 < size <= 1e-3:
         digits, power = f"{value:.2e}".split("e")
         return f"{float(digits):g}e{int(power)}"
-    for unit, name in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if size >= max(unit, 1e4):
-            return f"{value / unit:.4g}{name}" if size < 1e15 else f"{value:.2e}"
+    unit, name = _unit(size)
+    if name:
+        return f"{value / unit:.4g}{name}" if size < 1e15 else f"{value:.2e}"
     return f"{value:,.4g}" if size < 1000 else f"{value:,.0f}"
+
+
+def tick_texts(ticks: Sequence[float]) -> list[str]:
+    """Numbers beside one axis, in the unit of the largest.
+
+    >>> tick_texts([0, 4_000, 8_000, 12_000])
+    ['0', '4k', '8k', '12k']
+    """
+    unit, name = _unit(max(map(abs, ticks), default=0.0))
+    return [f"{value / unit:.4g}{name}" if name and value else number_text(value) for value in ticks]
+
+
+def _unit(size: float) -> tuple[float, str]:
+    """What numbers of a size are said in; thousands from ten thousand on."""
+    return next(((unit, name) for unit, name in _UNITS if size >= max(unit, 1e4)), (1.0, ""))

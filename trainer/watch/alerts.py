@@ -7,8 +7,9 @@ Divergence has three forms, and looking for one of them misses the others:
 - the loss rises far above its best and stays there;
 - the loss lies flat at ln(vocabulary), where every token is equally likely, without a gradient to leave it.
 
-"Rises" is judged on a quartile of the last steps and not on a moving average: one spike, from which runs recover, moves
-an average of ten steps to several times its value, and a batch of one example makes single losses differ threefold.
+"Rises" is judged by quartiles of the last steps and not on a moving average: one spike, from which runs recover, moves
+an average of ten steps to several times its value. The lower quartile now is compared with the upper one at the best:
+where single losses differ threefold, as with a batch of one example, the loss must rise further to be told.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ from typing import Any, Final, Literal
 AlertKind = Literal["not_a_number", "diverged", "stuck", "overfitting", "stalled_input"]
 STATE_VERSION: Final = 1
 _FIRST: Final = 3
-"""The highest of so many losses is the best until a window is full. Without any, a run that diverges within its first
-window would not be seen; their median would call the luck of a small batch the best."""
+"""The highest of so many losses is what the first two windows are compared with too: else a run that diverges within
+its first window would not be seen. For longer it is not, as three small losses may be luck."""
 
 
 @dataclass(frozen=True)
@@ -44,9 +45,9 @@ class WatchConfig:
     window: int = 20
     """Logged steps that a judgement is made on; shorter for runs of a few dozen steps."""
     diverged_factor: float = 2.0
-    """Diverged: three quarters of the window lie above this many times the lowest median of a window …"""
+    """Diverged: three quarters of the window lie above this many times its lowest upper quartile so far …"""
     diverged_rise: float = 0.5
-    """… and above that best by so much: near 0, twice the loss is nothing."""
+    """… and above that by so much: near 0, twice the loss is nothing."""
     stuck_distance: float = 0.02
     """Stuck: the whole window lies within this share of ln(vocabulary) …"""
     stuck_grad_norm: float = 1e-3
@@ -83,7 +84,11 @@ class Watcher:
         self._seconds: list[float] = []
         self._waited: list[float] = []
         self._best: tuple[int, float] | None = None
-        """Step and value of the lowest median of a window."""
+        """Step and value of the lowest upper quartile of a window."""
+        self._first: tuple[int, float] | None = None
+        """Step and highest of the first losses."""
+        self._seen = 0
+        """Finite losses so far."""
         self._between: list[float] = [0.0, 0.0]
         """Sum and number of training losses since the last validation."""
         self._best_validation: tuple[int, float, float | None] | None = None
@@ -132,6 +137,8 @@ class Watcher:
             "seconds": list(self._seconds),
             "waited": list(self._waited),
             "best": self._best and list(self._best),
+            "first": self._first and list(self._first),
+            "seen": self._seen,
             "between": list(self._between),
             "best_validation": self._best_validation and list(self._best_validation),
             "above": self._above,
@@ -144,7 +151,8 @@ class Watcher:
             raise ValueError(f"state of version {state.get('version')}, not {STATE_VERSION}")
         self._losses, self._norms = list(state["losses"]), list(state["norms"])
         self._seconds, self._waited = list(state["seconds"]), list(state["waited"])
-        self._best = (int(state["best"][0]), float(state["best"][1])) if state["best"] else None
+        self._best, self._first = _pair(state["best"]), _pair(state["first"])
+        self._seen = int(state["seen"])
         self._between = list(state["between"])
         best = state["best_validation"]
         self._best_validation = (int(best[0]), float(best[1]), best[2]) if best else None
@@ -164,6 +172,7 @@ class Watcher:
     def _remember(self, loss: float, grad_norm: float | None) -> None:
         self._between = [self._between[0] + loss, self._between[1] + 1]
         self._keep(self._losses, loss)
+        self._seen += 1
         if grad_norm is not None:
             self._keep(self._norms, grad_norm)
 
@@ -182,22 +191,23 @@ class Watcher:
 
     def _diverged(self, step: int) -> str | None:
         config = self._config
-        if len(self._losses) < _FIRST:
+        if len(self._losses) == _FIRST and self._first is None:
+            self._first = (step, max(self._losses))
+        if len(self._losses) < config.window:
             return None
-        full = len(self._losses) == config.window
-        middle = statistics.median(self._losses) if full else max(self._losses)
-        if self._best is None or middle < self._best[1]:
-            self._best = (step, middle)
-            return None
-        if not full:
-            return None
-        at, best = self._best
-        quarter = sorted(self._losses)[len(self._losses) // 4]
-        if quarter <= max(best * config.diverged_factor, best + config.diverged_rise):
+        ranked = sorted(self._losses)
+        low, high = ranked[len(ranked) // 4], ranked[3 * len(ranked) // 4]
+        if self._best is None or high < self._best[1]:
+            self._best = (step, high)
+        bests = [self._best]
+        if self._first is not None and self._seen <= 2 * config.window:
+            bests.append(self._first)
+        at, best = min(bests, key=lambda best: best[1])
+        if low <= max(best * config.diverged_factor, best + config.diverged_rise):
             return None
         return (
-            f"the loss is {middle:.4g} (median of the last {config.window} logged steps up to step {step:,}), "
-            f"{middle - best:.3g} above its best of {best:.4g} around step {at:,}"
+            f"three quarters of the last {config.window} logged losses up to step {step:,} lie above {low:.4g}; at its "
+            f"best, around step {at:,}, three quarters lay below {best:.4g}"
         )
 
     def _stuck(self, step: int) -> str | None:
@@ -251,6 +261,10 @@ class Watcher:
             f"{self._above} validations in a row, while training loss fell from {trained_then:.4g} to {trained:.4g}: "
             f"overfitting since step {at:,}"
         )
+
+
+def _pair(value: Sequence[float] | None) -> tuple[int, float] | None:
+    return (int(value[0]), float(value[1])) if value else None
 
 
 def ended(alerts: Sequence[Alert]) -> Alert | None:

@@ -20,14 +20,20 @@ _SMALL_FALL: Final = 0.005
 """A validation loss that falls by a smaller share than this has not fallen."""
 _LITTLE_LEARNT: Final = 0.02
 """A run whose validation loss fell by a smaller share than this has learnt little."""
+_RISE: Final = 0.01
+"""Nats a token by which the last validations must lie above the best to be called overfitting."""
 _GAP: Final = 0.3
 """Nats a token between validation and training loss that are worth a remark."""
 _SPIKE: Final = 2.0
 """A loss this many times the median around it is a spike, if it is also …"""
 _SPIKE_RISE: Final = 0.5
-"""… this many nats above."""
-_AROUND: Final = 10
+"""… this many nats above, and …"""
+_SPIKE_DEVIATIONS: Final = 6.0
+"""… as many standard deviations above, in logarithms: small batches make losses uneven, which is no spike."""
+_AROUND: Final = 25
 """Logged steps before and after that a spike is judged by."""
+_START: Final = 10
+"""Logged steps that a run begins with, where it is compared with what came later."""
 _MANY_SPIKES: Final = 0.02
 """Share of logged steps: more spikes than this are a sign of too high a learning rate."""
 _CLIPPED: Final = 0.9
@@ -176,12 +182,13 @@ def _diverged(run: _Run) -> str | None:
 
 
 def _overfitting(run: _Run) -> str | None:
-    best, last = run.best, run.validations[-1] if run.validations else None
-    if best is None or last is None or run.broken():
+    best, last_two = run.best, run.validations[-2:]
+    # Two in a row: one validation above the best may be chance.
+    if best is None or run.broken() or any(each.loss - best.loss < _RISE for each in last_two):
         return None
+    last = last_two[-1]
     trained_then, trained = run.trained_near(best.step), run.trained_near(last.step)
-    rose = last.loss - best.loss
-    if rose < 0.01 or trained_then is None or trained is None or trained >= trained_then:
+    if trained_then is None or trained is None or trained >= trained_then:
         return None
     return (
         f"Overfitting since step {best.step:,}: validation loss rose from {best.loss:.4g} to {last.loss:.4g} while "
@@ -245,14 +252,23 @@ def _spikes(run: _Run) -> list[tuple[_Loss, float]]:
     found = []
     for index, each in enumerate(run.losses):
         around = run.losses[max(0, index - _AROUND) : index] + run.losses[index + 1 : index + 1 + _AROUND]
-        if len(around) < _AROUND:
+        before = run.losses[max(0, index - 3) : index]
+        if len(around) < _AROUND or not before:
             continue
         usual = statistics.median(other.loss for other in around)
-        # What is compared with steps before alone would take the fall at the start of a run for a spike.
-        before = run.losses[max(0, index - 3) : index]
-        if each.loss > max(_SPIKE * usual, usual + _SPIKE_RISE) and before and each.loss > max(before)[1] + _SPIKE_RISE:
+        # What is compared with the median alone would take the fall at the start of a run for a spike.
+        least = max(_SPIKE * usual, usual + _SPIKE_RISE, max(other.loss for other in before) + _SPIKE_RISE)
+        if each.loss > least and _deviations(each.loss, usual, [other.loss for other in around]) > _SPIKE_DEVIATIONS:
             found.append((each, usual))
     return found
+
+
+def _deviations(loss: float, usual: float, around: Sequence[float]) -> float:
+    """How far a loss lies above the usual one, in standard deviations of logarithms, by their median deviation."""
+    tiny = 1e-9
+    spread = statistics.median(abs(math.log(max(other, tiny) / max(usual, tiny))) for other in around)
+    # 1.4826 makes a median deviation a standard deviation, where the distribution is normal.
+    return math.log(loss / max(usual, tiny)) / max(1.4826 * spread, tiny)
 
 
 def _say_spikes(run: _Run) -> str | None:
@@ -266,16 +282,16 @@ def _say_spikes(run: _Run) -> str | None:
 
 def _rate_too_high(run: _Run) -> str | None:
     signs = []
-    if len(run.losses) >= _FEW * _AROUND:
+    if len(run.losses) >= _FEW * _START:
         spikes = _spikes(run)
         if len(spikes) > _MANY_SPIKES * len(run.losses):
             signs.append(f"{len(spikes)} spikes in {len(run.losses):,} logged steps")
         peak = max(range(len(run.rates)), key=run.rates.__getitem__)
-        start = statistics.median(each.loss for each in run.losses[:_AROUND])
-        after = [each.loss for each in run.losses[peak : peak + _AROUND]]
-        if peak >= _AROUND and len(after) == _AROUND and statistics.median(after) > start * 1.1:
+        start = statistics.median(each.loss for each in run.losses[:_START])
+        after = [each.loss for each in run.losses[peak : peak + _START]]
+        if peak >= _START and len(after) == _START and statistics.median(after) > start * 1.1:
             signs.append(f"loss rose from {start:.4g} to {statistics.median(after):.4g} when the rate was highest")
-    if run.max_grad_norm and len(run.norms) >= _FEW * _AROUND:
+    if run.max_grad_norm and len(run.norms) >= _FEW * _START:
         later = run.norms[len(run.norms) // 10 :]
         clipped = sum(each.loss > run.max_grad_norm for each in later) / len(later)
         if clipped > _CLIPPED and signs:
@@ -309,7 +325,7 @@ def _input(run: _Run) -> str | None:
 
 def _slower(run: _Run) -> str | None:
     quarter = len(run.speeds) // 4
-    if quarter < _AROUND // 2:
+    if quarter < _START // 2:
         return None
     first, last = statistics.median(run.speeds[:quarter]), statistics.median(run.speeds[-quarter:])
     if last >= _SLOWER * first:
