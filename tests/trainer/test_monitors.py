@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import struct
+import sys
 import zipfile
 from collections.abc import Mapping
 from importlib.util import find_spec
@@ -195,17 +196,24 @@ def test_tensorboard_event_files(folder: Path) -> None:
 
 @theirs
 @needs("trackio")
-def test_trackio_local(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    import trackio.utils
+def test_trackio_local_and_again_after_a_resume(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     from trackio.sqlite_storage import SQLiteStorage
 
-    for module in (trackio.utils, __import__("trackio.sqlite_storage", fromlist=["TRACKIO_DIR"])):
-        monkeypatch.setattr(module, "TRACKIO_DIR", folder.parent / "trackio", raising=False)
+    for name, module in list(sys.modules.items()):  # each has read the environment when it was imported
+        if name.split(".")[0] == "trackio" and hasattr(module, "TRACKIO_DIR"):
+            monkeypatch.setattr(module, "TRACKIO_DIR", folder.parent / "trackio")
     tell("trackio", folder)
+    (again,) = open_monitors(["trackio"], project="support", run_id=RUN, folder=folder, warn=pytest.fail)
+    again.params(PARAMS)
+    again.log(3, {"loss": 1.5})
+    again.close("finished")
     logs = SQLiteStorage.get_logs("support", RUN)
     told = {(row["step"], key): row[key] for row in logs for key in ("loss", "validation_loss") if key in row}
-    assert told == {(1, "loss"): 2.5, (1, "validation_loss"): 2.25, (2, "loss"): 2.0}
+    assert told == {(1, "loss"): 2.5, (1, "validation_loss"): 2.25, (2, "loss"): 2.0, (3, "loss"): 1.5}
     config = SQLiteStorage.get_run_config("support", RUN)
     assert config is not None
     assert config["training.learning_rate"] == 2e-4
+    assert list((folder.parent / "trackio").glob("support*"))
     assert capsys.readouterr().out == ""

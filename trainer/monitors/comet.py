@@ -23,7 +23,7 @@ class Comet:
         config = comet_ml.ExperimentConfig(
             name=run_id,
             offline_directory=str(folder / "comet"),
-            # By itself it would send printed lines, source code, what differs from git and the names of host and user.
+            # By itself it would send printed lines, source code, what differs from git and the name of the host.
             **dict.fromkeys(_OFF, False),
             auto_output_logging=None,
             display_summary_level=0,

@@ -19,12 +19,12 @@ class Wandb:
     def __init__(self, project: str, run_id: str, folder: Path) -> None:
         import wandb
 
-        # By itself it would send every printed line, the names of host and user, and what differs from git.
+        # By itself it would send every printed line, the name of the host, and what differs from git.
         settings = wandb.Settings(
             console="off", disable_git=True, disable_code=True, save_code=False, x_disable_machine_info=True, host=""
         )
         self._run: Any = wandb.init(
-            project=project, id=run_id, name=run_id, dir=str(folder), settings=settings, force=False
+            project=project, id=run_id, name=run_id, dir=str(folder), settings=settings, resume="allow"
         )
 
     def params(self, values: Mapping[str, object]) -> None:

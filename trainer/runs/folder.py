@@ -18,6 +18,7 @@ import math
 import os
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -29,6 +30,7 @@ from dataprep.errors import InputError, MachineError
 from dataprep.store import training
 from dataprep.store.files import changing, make_folder, write_atomically, write_file
 from dataprep.store.inventory import RUN_RECORD, read_json
+from dataprep.store.layout import Store
 from trainer.recipe import Recipe
 from trainer.runs.facts import collect
 
@@ -188,13 +190,14 @@ class RunFolder:
         write_atomically(self.path / RUN_RECORD, data)
 
     def finish(self, state: Ending, **results: Any) -> None:
-        """Say how the run ended, and let go of it.
+        """Say how the run ended, let go of it, and have the store's catalog tell of it where it lies in a store.
 
         Raises:
             MachineError: it cannot be written.
         """
         self.update(state=state, ended=_now(), results=results)
         self.close()
+        _tell_catalog(self.path)
 
     def metrics(self) -> list[dict[str, Any]]:
         """All lines of the metrics, in order; a torn one is left out."""
@@ -239,6 +242,16 @@ class RunFolder:
         except FileNotFoundError:
             return []
         return [line for line in data.splitlines(keepends=True) if line.endswith(b"\n") and _parsed(line)]
+
+
+def _tell_catalog(run: Path) -> None:
+    """Build the catalog anew, for readers that open it by themselves; `dataprep sql` sees that it is behind anyway."""
+    from dataprep.store import catalog
+
+    store = Store(run.parent.parent)
+    if run.parent == store.training and store.current_catalog.exists():
+        with suppress(MachineError):  # the run is over and safe; the catalog is derived
+            catalog.rebuild(store)
 
 
 def _new_folder(runs: Path, name: str) -> Path:

@@ -155,16 +155,18 @@ def find_run(name: str, folders: Sequence[Path]) -> Path:
     """
     if (Path(name) / RUN_RECORD).is_file():
         return Path(name)
-    known = {record["run"]: record for folder in folders for record in training.runs(folder)}
+    known = {str(record["run"]): (record, folder) for folder in folders for record in training.runs(folder)}
     if not known:
         searched = ", ".join(map(os.fspath, folders)) or "no folder"
         raise InputError(f"there are no training runs in {searched}", hint="name a folder of runs by --runs")
     if name == LATEST:
-        return Path(max(known.values(), key=lambda record: (str(record.get("started")), record["run"]))["path"])
-    exact = [run for run in known if run == name]
-    matching = exact or [run for run in known if run.startswith(name) or run.endswith(name)]
+        matching = [max(known, key=lambda run: (str(known[run][0].get("started")), run))]
+    else:
+        exact = [run for run in known if run == name]
+        matching = exact or [run for run in known if run.startswith(name) or run.endswith(name)]
     if len(matching) == 1:
-        return Path(known[matching[0]]["path"])
+        _, folder = known[matching[0]]
+        return folder / matching[0]
     if not matching:
         raise InputError(f"no training run is called {name!r}", hint="list runs: trainer runs")
     raise InputError(f"{name!r} is the name of {len(matching)} training runs", hint=f"{', '.join(matching[-3:])}")
