@@ -50,17 +50,10 @@ def advice(situation: Situation) -> list[str]:
 
     >>> small = Situation(400, 60_000, 3, 75, "lora", 2_400_000, 2e-4, 40)
     >>> for line in advice(small):
-<<<<<<< ours
-    ...     print(line[:80].strip())
-    400 examples are few: 2,400,000 trainable weights can learn 60,000 tokens by hea
-    75 optimiser steps are few: warm-up and schedule take most of them. A smaller ba
-    40 validation examples tell losses apart that differ by 0.16 nats a token (two
-=======
     ...     print(line[:39])
     400 examples are few: 2,400,000 trainab
     75 optimiser steps are few: warm-up and
     40 validation examples tell losses apar
->>>>>>> theirs
     """
     return [said for about in _ABOUT if (said := about(situation))]
 
@@ -131,11 +124,7 @@ def _many_epochs(at: Situation) -> str | None:
     if at.epochs <= _MANY_EPOCHS:
         return None
     return (
-<<<<<<< ours
-        f"{at.epochs:g} epochs: data seen up to {_MANY_EPOCHS:g} times are nearly as good as new ones, later epochs add "
-=======
         f"{at.epochs:g} epochs: data seen up to {_MANY_EPOCHS:g} times are nearly as good as new ones, later ones add "
->>>>>>> theirs
         "little (Muennighoff et al. 2023, arXiv 2305.16264, for pre-training). Early stopping says when it is enough."
     )
 
@@ -148,13 +137,8 @@ def _small_validation(at: Situation) -> str | None:
     if apart < 0.05:
         return None
     return (
-<<<<<<< ours
-        f"{at.validation_examples:,} validation examples tell losses apart that differ by {apart:.2f} nats a token (two "
-        f"standard errors, where examples differ by {_SPREAD:g}): smaller differences between rates mean nothing."
-=======
         f"{at.validation_examples:,} validation examples tell losses apart that differ by {apart:.2f} nats a token "
         f"(two standard errors, where examples differ by {_SPREAD:g}): smaller differences between rates mean nothing."
->>>>>>> theirs
     )
 
 

@@ -5,10 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from trainer.page.charts import SERIES_AT_MOST, Mark, Series, line_chart
-<<<<<<< ours
-from trainer.page.scales import number_text
-=======
->>>>>>> theirs
 from trainer.rates.ladder import Choice, RangeTest, Rung
 
 
@@ -22,21 +18,11 @@ def rates_picture(rungs: Sequence[Rung], choice: Choice, *, tested: RangeTest | 
     (True, True)
     """
     points = [(rate, loss) for rate, loss in choice.scores if loss is not None]
-<<<<<<< ours
-    marks = [
-        Mark(rung.learning_rate, f"{number_text(rung.learning_rate)} diverged", "bad") for rung in _diverged(rungs)
-    ]
-    if choice.learning_rate is not None:
-        marks.append(Mark(choice.learning_rate, f"{number_text(choice.learning_rate)} chosen"))
-    if tested is not None:
-        marks.append(Mark(tested.upper_bound, f"upper bound {tested.upper_bound:.1e}"))
-=======
     marks = [Mark(rung.learning_rate, f"{_rate_text(rung.learning_rate)} diverged", "bad") for rung in _diverged(rungs)]
     if choice.learning_rate is not None:
         marks.append(Mark(choice.learning_rate, f"{_rate_text(choice.learning_rate)} chosen"))
     if tested is not None:
         marks.append(Mark(tested.upper_bound, f"upper bound {_rate_text(tested.upper_bound)}"))
->>>>>>> theirs
     return line_chart(
         [Series("validation loss", points, dots=True)],
         title="Validation loss by learning rate",
@@ -52,19 +38,13 @@ def curves_picture(rungs: Sequence[Rung]) -> str:
     """One SVG: validation loss over tokens seen, a line for each rate; the highest six where there are more."""
     shown = sorted((rung for rung in rungs if rung.validation), key=lambda rung: rung.learning_rate)[-SERIES_AT_MOST:]
     return line_chart(
-<<<<<<< ours
-        [Series(number_text(rung.learning_rate), rung.validation, dots=True) for rung in shown],
-=======
         [Series(_rate_text(rung.learning_rate), rung.validation, dots=True) for rung in shown],
->>>>>>> theirs
         title="Validation loss while training, by learning rate",
         x_label="tokens seen",
         y_label="nats a token",
     )
 
 
-<<<<<<< ours
-=======
 def _rate_text(rate: float) -> str:
     """A learning rate as recipes have it.
 
@@ -75,20 +55,13 @@ def _rate_text(rate: float) -> str:
     return f"{float(digits):g}e{int(power)}"
 
 
->>>>>>> theirs
 def _diverged(rungs: Sequence[Rung]) -> list[Rung]:
     return [rung for rung in rungs if rung.diverged]
 
 
 def _description(rungs: Sequence[Rung], choice: Choice) -> str:
     """The conclusion, for who does not see the picture."""
-<<<<<<< ours
-    rate = "No rate" if choice.learning_rate is None else f"{number_text(choice.learning_rate)} is"
-    losses = [f"{number_text(rate)}: {loss:.4g}" for rate, loss in choice.scores if loss is not None]
-    bad = [f"{number_text(rung.learning_rate)} diverged ({rung.diverged})" for rung in _diverged(rungs)]
-=======
     rate = "No rate" if choice.learning_rate is None else f"{_rate_text(choice.learning_rate)} is"
     losses = [f"{_rate_text(rate)}: {loss:.4g}" for rate, loss in choice.scores if loss is not None]
     bad = [f"{_rate_text(rung.learning_rate)} diverged ({rung.diverged})" for rung in _diverged(rungs)]
->>>>>>> theirs
     return f"{rate} chosen: {choice.reason}. {'; '.join([*losses, *bad])}"
