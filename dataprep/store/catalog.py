@@ -115,13 +115,15 @@ def build(
 
 def version_tables(store: Store, entry: Entry) -> TableSet:
     """The tables of one version under one of its names, with absolute paths."""
-    folder = store.version(entry.reference.version_id).absolute()
+    absolute = Store(store.root.absolute())
+    folder = absolute.version(entry.reference.version_id)
     return TableSet(
         dataset=entry.reference.dataset,
         number=entry.reference.number,
         version_id=entry.reference.version_id,
         run_id=entry.reference.run_id or entry.manifest.get("run_id"),
-        files=inventory.version_files(folder, entry.manifest, skip_missing=True),
+        files=inventory.version_files(folder, entry.manifest, skip_missing=True)
+        | inventory.derived_files(absolute, entry.reference.version_id),
         descriptions=_descriptions(entry.manifest),
     )
 

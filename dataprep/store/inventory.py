@@ -167,6 +167,12 @@ def version_files(folder: Path, manifest: Json, *, skip_missing: bool = False) -
     return found
 
 
+def derived_files(store: Store, version_id: str) -> dict[str, list[Path]]:
+    """The Parquet files that were computed about a version later, by table."""
+    tokens = sorted(path for path in store.derived(version_id).glob("trainer/*.parquet") if path.name[0] != ".")
+    return {"tokens": tokens} if tokens else {}
+
+
 def run_files(store: Store, run_id: str) -> dict[str, list[Path]]:
     """The Parquet files that a stopped run kept, by table."""
     folder = store.run(run_id) / "tables"

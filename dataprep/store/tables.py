@@ -10,6 +10,8 @@
 | `pairs/` | duplicate pair | pairs from 0.1 below the threshold on, with the exact similarity |
 | `rejects/` | row that could not become a record | |
 | `funnel/` | step and rule | in the order of the flow; `remaining` after each |
+
+Beside a version, in `derived/`: `TOKENS`, one row per example that a record gives in training.
 """
 
 from __future__ import annotations
@@ -119,6 +121,23 @@ FUNNEL: Final = _schema(
         ("remaining", pa.int64(), "records left after this line; null where the line takes nothing"),
     ]
 )
+
+TOKENS: Final = _schema(
+    [
+        ("record_id", pa.string(), "the record"),
+        ("answer", pa.int32(), "which answer of the record, from 0; each is one example"),
+        ("split", pa.string(), "train or validation, as trained on: held out of train where the version has none"),
+        ("outcome", pa.string(), "trained, dropped_no_answer, dropped_too_long, fully_masked, cut or cut_lost_end"),
+        ("tokens", pa.int32(), "tokens of the whole example, before anything was cut"),
+        ("trained_tokens", pa.int32(), "tokens that are trained on each time the example is seen"),
+        ("model", pa.string(), "the model whose tokenizer it was, as the recipe names it"),
+        ("max_length", pa.int32(), "tokens of an example at most"),
+        ("settings", pa.string(), "digest of the tokenizer, template, lengths and validation share, hex"),
+    ]
+)
+
+DERIVED_SCHEMAS: Final[dict[str, pa.Schema]] = {"tokens": TOKENS}
+"""Tables that are computed about a version later; see `dataprep.store.derived`."""
 
 SCHEMAS: Final[dict[str, pa.Schema]] = {
     "records": RECORDS,

@@ -30,6 +30,7 @@ ABOUT: Final = {
     "ledger": "every verdict: what was edited, dropped, held or flagged, by which rule and why",
     "rejects": "rows of the sources that could not become records",
     "pairs": "records found to be duplicates of each other",
+    "tokens": "one row per example that a record gives in training, under each tokenizer, template and length",
 }
 STATIC_VIEWS: Final = ("clusters", "findings", "scores")
 VIEWS: Final = (*ABOUT, *STATIC_VIEWS, "versions", "runs", "splits", "training_runs", "training_metrics")
@@ -43,6 +44,7 @@ PLACE: Final = {
 }
 """Columns that every view starts with: name → type, description."""
 
+_FIXED: Final = tables.SCHEMAS | tables.DERIVED_SCHEMAS
 _NOT_IN_RECORDS: Final = frozenset({"extras_json"})
 _WIDE: Final = {"data": "kept", "held": "held", "removed": "dropped"}
 """Folder of the files with text → status of the records in it."""
@@ -84,8 +86,8 @@ Columns = dict[str, tuple[str, str]]
 
 def create_views(con: duckdb.DuckDBPyConnection, sets: Sequence[TableSet]) -> None:
     """Create and document all views in the connection's current database. The fixed tables must be there already."""
-    fixed = {name: _fixed_columns(con, schema) for name, schema in tables.SCHEMAS.items()}
-    for name in ("funnel", "ledger", "rejects", "pairs"):
+    fixed = {name: _fixed_columns(con, schema) for name, schema in _FIXED.items()}
+    for name in ("funnel", "ledger", "rejects", "pairs", "tokens"):
         branches = [branch for place in sets if (branch := _plain(con, place, name))]
         _create(con, name, fixed[name], branches)
     signals = [branch for place in sets if (branch := _plain(con, place, "signals"))]
