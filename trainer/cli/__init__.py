@@ -12,7 +12,7 @@ import typer
 from dataprep.cli.help import CommandGroups
 from dataprep.errors import InputError
 from dataprep.program import Program
-from trainer.cli import export, find_lr, init, train
+from trainer.cli import check, export, find_lr, init, train
 
 app = typer.Typer(
     name="trainer",
@@ -40,6 +40,7 @@ def _installed() -> None:
 
 
 init.register(app)
+check.register(app)
 find_lr.register(app)
 train.register(app)
 export.register(app)

@@ -1,0 +1,83 @@
+"""The report on rows for a person: a table that adds up, and real examples with what is trained on in ⟦brackets⟧."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from dataprep.console import clip, counted, one_line, table, wrap
+from trainer.check.rows import RowsReport, Sample
+
+_BEFORE, _LEARNT = 300, 600
+"""Characters shown of what comes before an answer (its end), and of an answer (its beginning)."""
+_BRACKETS: Final = str.maketrans({"⟦": "\\u27e6", "⟧": "\\u27e7"})
+"""Brackets in the data are escaped: only ours mark anything."""
+
+
+def render(report: RowsReport, width: int) -> list[str]:
+    """The report as lines of at most `width` columns, except for tables."""
+    lines = [_headline(report), ""]
+    rows = [
+        (each.split, each.outcome, each.records, each.examples, each.tokens, each.trained_tokens, each.meaning)
+        for each in report.outcomes
+    ]
+    columns = ("split", "outcome", "records", "examples", "tokens", "trained", "")
+    lines += [*table(columns, rows), ""]
+    if report.mixture is not None:
+        weighed = [(name, of["examples"], of["weight"], of["seen"]) for name, of in report.mixture.items()]
+        lines += [*table(("group", "examples", "weight", "seen in an epoch"), weighed), ""]
+    seen, sizes, packing = report.seen, report.lengths, report.packing
+    share = seen["trained_tokens"] / seen["tokens"] if seen["tokens"] else 0.0
+    lines += wrap(
+        f"an epoch: {counted(seen['examples'], 'example')}, {seen['tokens']:,} tokens, of which "
+        f"{seen['trained_tokens']:,} ({share:.0%}) are trained on",
+        width,
+    )
+    lines += wrap(
+        f"length: half have at most {sizes['median']:,} tokens, 95 % at most {sizes['95 %']:,}, the longest has "
+        f"{sizes['longest']:,}; {sizes['allowed']:,} are allowed",
+        width,
+    )
+    lines += wrap(
+        f"padding: {packing.padding:.0%} of a batch without packing, {packing.packed_padding:.0%} with: "
+        f"{packing.examples:,} examples in {packing.sequences:,} sequences, {packing.gain:.1f} times less to compute",
+        width,
+    )
+    lines += _overlap(report)
+    for note in report.notes:
+        lines += wrap(f"note: {one_line(note)}", width)
+    for sample in report.samples:
+        lines += ["", *_sample(sample, width)]
+    if report.excesses:
+        lines.append("")
+    for excess in report.excesses:
+        lines += wrap(f"past a limit: {one_line(excess.words)}", width)
+    return lines
+
+
+def _headline(report: RowsReport) -> str:
+    data, examples = report.data, sum(report.examples.values())
+    name = data.get("folder") or f"{data['dataset']}@{data['version'] or data['version_id'][:12]}"
+    records = sum(report.records.values())
+    return one_line(f"{name}: {counted(records, 'record')}, {counted(examples, 'example')}")
+
+
+def _overlap(report: RowsReport) -> list[str]:
+    if not report.overlap:
+        return ["overlap: no example of validation asks what train asks"]
+    lines = [f"overlap: {counted(report.overlap, 'example')} of validation ask what train asks"]
+    listed = [
+        f"  record {each['record_id']} asks what {each['train_record_id']} asks" for each in report.overlap_listed
+    ]
+    return [*lines, *map(one_line, listed)]
+
+
+def _sample(sample: Sample, width: int) -> list[str]:
+    about = f"record {one_line(sample.record_id)}, answer {sample.answer + 1}, {counted(sample.tokens, 'token')}:"
+    shown = ""
+    for piece in sample.pieces:
+        text = one_line(piece.text).translate(_BRACKETS)
+        if piece.trained:
+            shown += f"⟦{clip(text, _LEARNT)}⟧"
+        else:
+            shown += text if len(text) <= _BEFORE else f"…{text[-_BEFORE:]}"
+    return [about, *wrap(shown, width, "  ")]

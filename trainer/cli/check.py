@@ -1,0 +1,42 @@
+"""`trainer check`: what would be trained on, before anything is computed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from trainer.cli.train import DownloadOption, OverrideOption
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the program."""
+    app.command(rich_help_panel="Prepare")(check)
+
+
+def check(
+    recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="The recipe's YAML file.")],
+    overrides: OverrideOption = None,
+    allow_download: DownloadOption = False,
+    samples: Annotated[int, typer.Option("--samples", min=0, help="Real examples to show.")] = 3,
+    json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+) -> None:
+    """Check rows under the tokenizer, template and length of a recipe.
+
+    Exits 1 where more is dropped, cut or in validation and train at once than the recipe allows.
+    """
+    from dataclasses import asdict
+
+    from dataprep.cli.output import reading_width, write_json, write_lines
+    from trainer.check.run import check as look
+    from trainer.recipe_file import load
+
+    checked = look(load(recipe, overrides or ()), allow_download=allow_download, samples=samples)
+    if json:
+        write_json(asdict(checked.rows) | {"ledger": str(checked.ledger), "ok": not checked.rows.excesses})
+    else:
+        from trainer.check.rows_text import render
+
+        write_lines(render(checked.rows, reading_width()))
+    checked.refuse()
