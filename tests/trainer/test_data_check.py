@@ -9,9 +9,10 @@ from typing import Any
 import duckdb
 import pyarrow.parquet as pq
 import pytest
+from typer.testing import CliRunner
 
 import dataprep
-from dataprep.errors import RefusedError
+from dataprep.errors import InputError, RefusedError
 from dataprep.store import query
 from dataprep.store.gc import gc
 from dataprep.store.layout import Store
@@ -24,6 +25,7 @@ from trainer.check.ledger import write_ledger
 from trainer.check.rows import look_at_rows
 from trainer.check.rows_text import render
 from trainer.check.run import check
+from trainer.cli import app
 from trainer.data.prepare import prepare
 from trainer.recipe_file import load
 
@@ -110,6 +112,22 @@ def test_what_became_of_a_plain_folders_rows_lies_beside_its_runs(tmp_path: Path
     table = pq.read_table(path)
     assert path.parent == tmp_path / "runs"
     assert sorted(table["outcome"].to_pylist()) == ["dropped_no_answer", "trained", "trained"]
+
+
+def test_the_command_ends_with_what_the_rows_deserve(tmp_path: Path, model: Path) -> None:
+    write_rows(tmp_path / "data", train=[chat("hi", "yo"), chat("a", "b")], validation=[chat("HI", "oh")])
+    path = write_recipe(tmp_path, model, folder="data")
+    refused, allowed, wrong = (
+        CliRunner().invoke(app, ["check", str(path), *options])
+        for options in ([], ["--set", "data.limits.overlap=1", "--json"], ["--set", "data.folder=none"])
+    )
+    assert isinstance(refused.exception, RefusedError)
+    assert "overlap: 1 example of validation" in refused.output
+    assert allowed.exit_code == 0, allowed.output
+    report = json.loads(allowed.output)
+    assert report["ok"]
+    assert report["overlap_listed"][0]["examples"] == 1
+    assert isinstance(wrong.exception, InputError)
 
 
 def test_data_past_a_limit_are_shown_and_then_refused(tmp_path: Path, model: Path) -> None:

@@ -103,6 +103,13 @@ def test_calls_are_answers_and_their_arguments_objects() -> None:
     assert TOKENIZER.decode(example["input_ids"]) == "weather!user:a<|im_end|>assistant:Oslo<|im_end|>"
 
 
+def test_a_template_that_shows_no_tools_is_noticed() -> None:
+    said = (message("user", "a", {}), message("assistant", "b", {}))
+    encoder = Encoder(tokenizer(TEMPLATE), max_length=99, too_long="drop", by="source")
+    encoder.encode([Conversation("r", "train", "", "", messages=said, tools=({"name": "weather"},))])
+    assert encoder.renderer.shows_tools is False
+
+
 def test_a_refusal_of_the_template_is_kept_with_its_reason() -> None:
     encoder = Encoder(
         tokenizer("{{ raise_exception('roles must alternate') }}"), max_length=9, too_long="drop", by="source"

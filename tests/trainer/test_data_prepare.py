@@ -15,6 +15,7 @@ import pytest
 import dataprep
 from dataprep.errors import InputError, RefusedError
 from tests.making import run_yaml
+from tests.store.builder import Row, write_version
 from tests.trainer.rows import chat, learnt, recipe, write_rows
 from tests.trainer.tiny import tiny_tokenizer
 from trainer.data import cache as cached
@@ -228,6 +229,15 @@ def test_two_at_once_end_with_one_entry(tmp_path: Path) -> None:
         writer.join()
     assert [path.name for path in (tmp_path / "cache").iterdir()] == [prepared.digest]
     assert cached.load(tmp_path / "cache", prepared.digest) is not None
+
+
+def test_a_version_without_rows_to_train_on_says_what_it_has(tmp_path: Path) -> None:
+    said = [("user", "hi"), ("assistant", "yo")]
+    write_version(tmp_path / "store", [Row("a" * 32, said, split="validation")])
+    with pytest.raises(InputError, match="support@1 has no rows in train: validation has 1"):
+        prepare(recipe(version="support@latest"), tmp_path, TOKENIZER)
+    with pytest.raises(InputError, match="has no version '7'"):
+        prepare(recipe(version="support@7"), tmp_path, TOKENIZER)
 
 
 def test_a_version_of_real_rows_is_trained_on_with_the_ids_of_its_records(tmp_path: Path, shared_data: Path) -> None:

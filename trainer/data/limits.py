@@ -43,7 +43,7 @@ def check_limits(prepared: Prepared, recipe: Recipe) -> None:
     """
     found = list(excesses(prepared, recipe))
     if found:
-        hint = f"{found[0].hint}; or allow it: data.limits.{found[0].limit}={rounded_up(found[0].share):g}"
+        hint = f"{found[0].hint}; or allow it: --set data.limits.{found[0].limit}={rounded_up(found[0].share):g}"
         raise RefusedError("; ".join(each.words for each in found), key="data.limits", hint=hint)
 
 
@@ -89,4 +89,4 @@ def _longer(prepared: Prepared, allowed: int) -> str:
     """The least `max_length` at which no more examples than allowed are too long."""
     sizes = np.sort(prepared.outcomes["tokens"].to_numpy())
     needed = int(sizes[len(sizes) - 1 - max(allowed, 0)])
-    return f"the longest example has {int(sizes[-1]):,} tokens; few enough are too long with data.max_length={needed}"
+    return f"the longest has {int(sizes[-1]):,} tokens; few enough are too long with --set data.max_length={needed}"

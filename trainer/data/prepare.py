@@ -158,6 +158,10 @@ def _notes(encoder: Encoder, tokenizer: Any, holding_out: Recipe | None) -> list
         notes.append(f"the template ends answers with no special token: {added}")
     elif renderer.end != end:
         notes.append(f"answers end with {renderer.end}, a text with {end}: generation must stop at both")
+    if renderer.shows_tools is False:
+        notes.append(
+            "the rows have tools, and the template does not show them: the model cannot learn when to use which"
+        )
     if renderer.split_by_content:
         notes.append(
             f"{renderer.split_by_content:,} answers do not begin as the template's generation prompt does; what is "

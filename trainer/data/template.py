@@ -32,6 +32,7 @@ class Renderer:
         templated: whether there is a template.
         end: text of the token that the template ends an answer with; None where it ends it with none.
         split_by_content: answers that the template does not begin with its generation prompt, so far.
+        shows_tools: whether the template shows the tools at hand; None until a conversation has some.
     """
 
     def __init__(self, tokenizer: Any) -> None:
@@ -39,6 +40,7 @@ class Renderer:
         self.templated = bool(tokenizer.chat_template)
         self.end = self._end() if self.templated else None
         self.split_by_content = 0
+        self.shows_tools: bool | None = None
 
     def parts(self, conversation: Conversation, index: int) -> tuple[str, str]:
         """What comes before an answer, and the answer with its end.
@@ -54,6 +56,8 @@ class Renderer:
         if not self.templated:
             return _plain(before, answer)
         prompt = self._render(before, conversation.tools, generate=True)
+        if conversation.tools and self.shows_tools is None:
+            self.shows_tools = prompt != self._render(before, None, generate=True)
         whole = self._trimmed(self._render((*before, answer), conversation.tools))
         if not whole.startswith(prompt):
             prompt = self._up_to_content(before, conversation.tools, whole)

@@ -39,7 +39,8 @@ class VersionSource:
         if not splits.get("train"):
             there = ", ".join(f"{split} has {count:,}" for split, count in splits.items()) or "no split has rows"
             shown = display(self.version.reference)
-            raise InputError(f"{shown} has no rows in train: {there}", key="data.version", hint=f"dataprep why {shown}")
+            hint = f"dataprep sql funnel --data {shown}"
+            raise InputError(f"{shown} has no rows in train: {there}", key="data.version", hint=hint)
         # A version's id stays when a record is forgotten, what can be read of it does not.
         gone = sorted(tombstones(self.version.manifest))
         self.digest = sha256("\n".join([self.version.id, *gone]).encode()).hexdigest()
