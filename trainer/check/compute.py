@@ -90,7 +90,7 @@ def _workload(method: Literal["full", "lora", "lora_4bit"], recipe: Recipe, leng
     )
 
 
-def probe(model: Any, recipe: Recipe, train: Any, *, steps: int, tokens: int) -> TimeEstimate | None:
+def time_of(model: Any, recipe: Recipe, train: Any, *, steps: int, tokens: int) -> TimeEstimate | None:
     """The time of a run, from a few of its steps. The model is not what it was afterwards.
 
     Args:

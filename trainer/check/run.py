@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import orjson
+
+from trainer.check.compute import Needs, needs, time_of
 from trainer.check.ledger import write_ledger
 from trainer.check.rows import RowsReport, look_at_rows
 from trainer.data.limits import check_limits
-from trainer.data.prepare import prepare
 from trainer.data.prepared import Prepared
 from trainer.recipe import Recipe
 from trainer.recipe_file import LoadedRecipe
+
+if TYPE_CHECKING:
+    from trainer.check.timing import TimeEstimate
+    from trainer.ready import Ready
 
 
 @dataclass(frozen=True)
@@ -23,15 +30,15 @@ class Checked:
         recipe: the recipe.
         prepared: its data, as training would start from them.
         rows: the report on them.
+        needs: memory, cards, batch and time.
         ledger: file with what became of every example.
-        model: the model's folder.
     """
 
     recipe: Recipe
     prepared: Prepared
     rows: RowsReport
+    needs: Needs
     ledger: Path
-    model: Path
 
     def refuse(self) -> None:
         """Say no where a limit is passed.
@@ -47,6 +54,7 @@ def check(
     *,
     allow_download: bool = False,
     samples: int = 3,
+    probe: bool = True,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Checked:
     """Look at a recipe's rows under its tokenizer, and keep what became of each.
@@ -55,20 +63,33 @@ def check(
         loaded: the recipe.
         allow_download: whether a model that is not on this machine may be fetched.
         samples: real examples to show.
+        probe: whether to take a few real steps to know the time; only where no limit is passed.
         on_progress: told how many records are done, and of how many (0 where that is not known).
 
     Raises:
         InputError: the recipe, the model or the data cannot be used.
     """
-    from trainer.models.load import load_config, load_tokenizer
-    from trainer.models.quiet import quiet
-    from trainer.models.resolve import resolve
+    from trainer.models.load import load_tokenizer
+    from trainer.ready import make_ready
 
-    quiet()
     recipe = loaded.recipe
-    folder = resolve(recipe.model.path, loaded.base, revision=recipe.model.revision, allow_download=allow_download)
-    load_config(folder, recipe.model)
-    tokenizer, notes = load_tokenizer(folder, recipe.model, loaded.base)
-    prepared = prepare(recipe, loaded.base, tokenizer, cache=loaded.runs / "cache", on_progress=on_progress)
-    rows = look_at_rows(prepared, recipe, tokenizer, samples=samples, notes=tuple(notes))
-    return Checked(recipe, prepared, rows, write_ledger(prepared, recipe, beside=loaded.runs), folder)
+    ready = make_ready(loaded, allow_download=allow_download, on_progress=on_progress)
+    _, notes = load_tokenizer(ready.folder, recipe.model, loaded.base)
+    rows = look_at_rows(ready.prepared, recipe, ready.tokenizer, samples=samples, notes=tuple(notes))
+    ledger = write_ledger(ready.prepared, recipe, beside=loaded.runs)
+    needed = needs(orjson.loads((ready.folder / "config.json").read_bytes()), recipe, ready.length)
+    if probe and not rows.excesses:
+        needed = replace(needed, time=_probed(loaded, ready))
+    return Checked(recipe, ready.prepared, rows, needed, ledger)
+
+
+def _probed(loaded: LoadedRecipe, ready: Ready) -> TimeEstimate | None:
+    from trainer.models.load import load
+    from trainer.sft import plan_steps
+
+    recipe = loaded.recipe
+    steps = plan_steps(len(ready.train), recipe).total
+    tokens = sum(map(sum, ready.train["seq_lengths"]))
+    seen = steps * recipe.training.batch_size * recipe.training.accumulation / len(ready.train)
+    model = load(ready.folder, recipe.model, loaded.base, recipe.training.seed)
+    return time_of(model, recipe, ready.train, steps=steps, tokens=int(seen * tokens))

@@ -12,7 +12,7 @@ import typer
 from dataprep.cli.help import CommandGroups
 from dataprep.errors import InputError
 from dataprep.program import Program
-from trainer.cli import check, export, find_lr, init, train
+from trainer.cli import check, export, find_lr, init, report, runs, train
 
 app = typer.Typer(
     name="trainer",
@@ -43,6 +43,8 @@ init.register(app)
 check.register(app)
 find_lr.register(app)
 train.register(app)
+report.register(app)
+runs.register(app)
 export.register(app)
 
 program = Program("trainer", app, "runs are as they were", "take a smaller batch or model")

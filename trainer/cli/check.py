@@ -20,6 +20,7 @@ def check(
     overrides: OverrideOption = None,
     allow_download: DownloadOption = False,
     samples: Annotated[int, typer.Option("--samples", min=0, help="Real examples to show.")] = 3,
+    probe: Annotated[bool, typer.Option("--probe/--no-probe", help="Take a few steps to know the time.")] = True,
     json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Check rows under the tokenizer, template and length of a recipe.
@@ -32,11 +33,14 @@ def check(
     from trainer.check.run import check as look
     from trainer.recipe_file import load
 
-    checked = look(load(recipe, overrides or ()), allow_download=allow_download, samples=samples)
+    checked = look(load(recipe, overrides or ()), allow_download=allow_download, samples=samples, probe=probe)
     if json:
-        write_json(asdict(checked.rows) | {"ledger": str(checked.ledger), "ok": not checked.rows.excesses})
+        needs = asdict(checked.needs)
+        write_json(
+            asdict(checked.rows) | {"needs": needs, "ledger": str(checked.ledger), "ok": not checked.rows.excesses}
+        )
     else:
         from trainer.check.rows_text import render
 
-        write_lines(render(checked.rows, reading_width()))
+        write_lines([*render(checked.rows, reading_width()), "", *checked.needs.lines(checked.recipe)])
     checked.refuse()
