@@ -94,6 +94,8 @@ def train(
     with ExitStack() as held:
         run, checkpoint = _run_folder(loaded, prepared, model, processes, held, fresh=fresh)
         note(f"run {run.path}" + ("" if checkpoint is None else f" goes on after step {checkpoint.name[11:]}"))
+        if processes.first:
+            run.update(results={"planned_steps": steps.total, "best_step": None, "best_validation_loss": None})
         told = _listeners(run, loaded, processes, held, on_values)
         try:
             fitted = fit(
@@ -217,12 +219,21 @@ def _listeners(
 
     def tell(values: Mapping[str, Any]) -> None:
         run.log(**values)
+        if "validation_loss" in values:
+            run.update(results=_so_far(run.record["results"], values))
         for monitor in monitors:
             monitor.log(values["step"], values)
         if on_values is not None:
             on_values(values)
 
     return tell
+
+
+def _so_far(results: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """The results after a validation, for who looks at a run that goes on."""
+    step, loss, best = values["step"], values["validation_loss"], results.get("best_validation_loss")
+    better = step > 0 and (best is None or loss < best)
+    return {"steps": step} | ({"best_step": step, "best_validation_loss": loss} if better else {})
 
 
 def _close(monitor: Monitor, run: RunFolder) -> None:

@@ -39,7 +39,7 @@ def render(path: Path) -> str:
     page = {
         "run": found,
         "figures": _figures(found),
-        "remarks": remarks(metrics),
+        "remarks": _remarks(record, metrics),
         "alerts": [line for line in metrics if "alert" in line],
         "curves": [_drawn(curve) for curve in curves(metrics, _resumed(record))],
         "recipe": _recipe(record.get("recipe") or {}),
@@ -55,6 +55,18 @@ def render(path: Path) -> str:
         "diff": _diff(path),
     }
     return _environment().get_template("report.html").render(page)
+
+
+def _remarks(record: Mapping[str, Any], metrics: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What the numbers say, with what the record knows of the run."""
+    results, training = record.get("results") or {}, (record.get("recipe") or {}).get("training") or {}
+    said = remarks(
+        metrics,
+        planned_steps=results.get("planned_steps"),
+        stopped_early=results.get("stopped_because") == "early_stopping",
+        max_grad_norm=training.get("max_grad_norm"),
+    )
+    return said or ["Nothing stands out: the loss fell, validation followed it, and the run did all its steps."]
 
 
 def value_text(value: Any) -> str:
