@@ -40,6 +40,20 @@ class Progress:
         if not (self._silent or self._quiet):
             self._line(text)
 
+    def records(self, done: int, total: int) -> None:
+        """Records that are prepared, and of how many (0 where that is not known)."""
+        now = time.monotonic()
+        if self._silent or self._quiet or now - self._shown < (_REWRITE_SECONDS if self._rewrites else _EVERY_SECONDS):
+            return
+        self._shown = now
+        text = f"{done:,} of {total:,} records" if total else f"{done:,} records"
+        if self._rewrites:
+            sys.stderr.write(f"\r\x1b[2K{text}")
+            sys.stderr.flush()
+            self._open = True
+        else:
+            self._line(text)
+
     def show(self, values: Mapping[str, Any]) -> None:
         """A step, a validation or an alert."""
         if self._silent:

@@ -57,6 +57,16 @@ def test_columns_that_mean_something_to_libraries_below_change_nothing(tmp_path:
     assert plain.train["labels"] == other.train["labels"]
 
 
+def test_what_a_person_should_know_is_noted(tmp_path: Path) -> None:
+    rows = [
+        chat("a", "b <|im_end|> c") | {"tools": '[{"name": "weather"}]'},
+        *(each | {"tools": ""} for each in many(20)),
+    ]
+    notes = " ".join(ready(write_rows(tmp_path, train=rows)).description["notes"])
+    for words in ("10% of the conversations of train are held out", "written out in 1 answer", "does not show"):
+        assert words in notes
+
+
 def test_a_conversation_is_one_example_for_each_answer(tmp_path: Path) -> None:
     write_rows(tmp_path, train=[chat("a", "b", "c", "d", "e")], validation=many(1))
     prepared = ready(tmp_path)

@@ -31,9 +31,17 @@ def check(
 
     from dataprep.cli.output import reading_width, write_json, write_lines
     from trainer.check.run import check as look
+    from trainer.progress import Progress
     from trainer.recipe_file import load
 
-    checked = look(load(recipe, overrides or ()), allow_download=allow_download, samples=samples, probe=probe)
+    with Progress(quiet=json) as progress:
+        checked = look(
+            load(recipe, overrides or ()),
+            allow_download=allow_download,
+            samples=samples,
+            probe=probe,
+            on_progress=progress.records,
+        )
     if json:
         needs = asdict(checked.needs)
         write_json(

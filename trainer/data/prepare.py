@@ -12,6 +12,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from dataprep.console import counted
 from dataprep.errors import InputError
 from trainer.data import cache as cached
 from trainer.data.encode import ENCODED, LEARNT, OUTCOMES, Encoder
@@ -162,6 +163,9 @@ def _notes(encoder: Encoder, tokenizer: Any, holding_out: Recipe | None) -> list
         notes.append(
             "the rows have tools, and the template does not show them: the model cannot learn when to use which"
         )
+    if renderer.with_special_tokens:
+        count = counted(renderer.with_special_tokens, "answer")
+        notes.append(f"special tokens are written out in {count}: an end of text there teaches to stop in the middle")
     if renderer.split_by_content:
         notes.append(
             f"{renderer.split_by_content:,} answers do not begin as the template's generation prompt does; what is "

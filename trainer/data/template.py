@@ -9,6 +9,7 @@ it from answers) are cut where the answer's own content begins, found by renderi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -32,6 +33,7 @@ class Renderer:
         templated: whether there is a template.
         end: text of the token that the template ends an answer with; None where it ends it with none.
         split_by_content: answers that the template does not begin with its generation prompt, so far.
+        with_special_tokens: answers in which a special token is written out, so far.
         shows_tools: whether the template shows the tools at hand; None until a conversation has some.
     """
 
@@ -40,6 +42,8 @@ class Renderer:
         self.templated = bool(tokenizer.chat_template)
         self.end = self._end() if self.templated else None
         self.split_by_content = 0
+        self.with_special_tokens = 0
+        self._special = re.compile("|".join(map(re.escape, sorted(tokenizer.all_special_tokens))) or "(?!)")
         self.shows_tools: bool | None = None
 
     def parts(self, conversation: Conversation, index: int) -> tuple[str, str]:
@@ -53,6 +57,7 @@ class Renderer:
             NotRenderedError: the template refuses it.
         """
         before, answer = conversation.messages[:index], conversation.messages[index]
+        self.with_special_tokens += self._special.search(answer["content"]) is not None
         if not self.templated:
             return _plain(before, answer)
         prompt = self._render(before, conversation.tools, generate=True)
