@@ -61,6 +61,15 @@ def test_the_report_adds_up_and_marks_what_is_trained_on(tmp_path: Path) -> None
     assert "⟦ok<|im_end|>⟧" in text
 
 
+def test_a_long_answer_is_shown_with_its_end(tmp_path: Path) -> None:
+    write_rows(tmp_path, train=[chat("a" * 999, "b" * 999)], validation=[chat("a", "b")])
+    asked = recipe(folder=str(tmp_path), max_length=3000)
+    text = "\n".join(render(look_at_rows(prepare(asked, tmp_path, TOKENIZER), asked, TOKENIZER), 9999))
+    assert "⟦bbb" in text
+    assert "bbb<|im_end|>⟧" in text
+    assert len(text) < 2000
+
+
 def test_a_version_has_one_funnel_from_raw_rows_to_trained_tokens(tmp_path: Path, model: Path) -> None:
     words = [[f"{'abcde'[n]}{word:x}" for word in range(99)] for n in range(5)]
     long = [pair(f"Why is it {each[17]}?", " ".join(each)) for each in words]
@@ -97,12 +106,17 @@ def test_the_table_of_tokens_goes_with_its_version_and_forgets_with_it(tmp_path:
     said = [("user", "hi"), ("assistant", "yo")]
     version_id = write_version(store.root, [Row("a" * 32, said), Row("b" * 32, [("user", "ho"), ("assistant", "yo")])])
     asked = recipe(version="support@1", store=str(store.root), validation=0.5)
-    path = write_ledger(prepare(asked, tmp_path, TOKENIZER), asked, beside=tmp_path)
+    cache = store.root / "training/cache"
+    path = write_ledger(prepare(asked, tmp_path, TOKENIZER, cache=cache), asked, beside=tmp_path)
     assert path.is_relative_to(store.derived(version_id))
     assert not [item for item in gc(store).items if item.kind == "derived"]
     forgotten = command("forget", "a" * 32, "--because", "asked", "--store", store.root)
     assert forgotten.code == 0, forgotten.err
     assert query.sql(store, "select record_id from tokens").rows() == [("b" * 32,)]
+    for kept in cache.rglob("*.parquet"):
+        assert "a" * 32 not in pq.read_table(kept)["record_id"].to_pylist()
+    with pytest.raises(InputError, match="nothing to hold out"):  # not from the cache: one row is left
+        prepare(asked, tmp_path, TOKENIZER, cache=cache)
 
 
 def test_what_became_of_a_plain_folders_rows_lies_beside_its_runs(tmp_path: Path) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from dataprep.console import clip, counted, one_line, table, wrap
+from dataprep.console import counted, one_line, table, wrap
 from trainer.check.rows import RowsReport, Sample
 
-_BEFORE, _LEARNT = 300, 600
-"""Characters shown of what comes before an answer (its end), and of an answer (its beginning)."""
+_BEFORE, _BEGIN, _END = 300, 450, 100
+"""Characters shown of what comes before an answer (its end), and of an answer (its beginning and its end)."""
 _BRACKETS: Final = str.maketrans({"⟦": "\\u27e6", "⟧": "\\u27e7"})
 """Brackets in the data are escaped: only ours mark anything."""
 
@@ -77,7 +77,7 @@ def _sample(sample: Sample, width: int) -> list[str]:
     for piece in sample.pieces:
         text = one_line(piece.text).translate(_BRACKETS)
         if piece.trained:
-            shown += f"⟦{clip(text, _LEARNT)}⟧"
+            shown += f"⟦{text if len(text) <= _BEGIN + _END else f'{text[:_BEGIN]} … {text[-_END:]}'}⟧"
         else:
             shown += text if len(text) <= _BEFORE else f"…{text[-_BEFORE:]}"
     return [about, *wrap(shown, width, "  ")]
