@@ -22,7 +22,7 @@ class Progress:
     """
 
     def __init__(self, *, quiet: bool = False) -> None:
-        self._silent = os.environ.get("RANK", "0") != "0"
+        self.first = os.environ.get("RANK", "0") == "0"
         self._quiet = quiet
         self._rewrites = sys.stderr.isatty()
         self._shown = 0.0
@@ -37,13 +37,17 @@ class Progress:
 
     def note(self, text: str) -> None:
         """A sentence about what was decided."""
-        if not (self._silent or self._quiet):
+        if self.first and not self._quiet:
             self._line(text)
 
     def records(self, done: int, total: int) -> None:
         """Records that are prepared, and of how many (0 where that is not known)."""
         now = time.monotonic()
-        if self._silent or self._quiet or now - self._shown < (_REWRITE_SECONDS if self._rewrites else _EVERY_SECONDS):
+        if (
+            not self.first
+            or self._quiet
+            or now - self._shown < (_REWRITE_SECONDS if self._rewrites else _EVERY_SECONDS)
+        ):
             return
         self._shown = now
         text = f"{done:,} of {total:,} records" if total else f"{done:,} records"
@@ -56,7 +60,7 @@ class Progress:
 
     def show(self, values: Mapping[str, Any]) -> None:
         """A step, a validation or an alert."""
-        if self._silent:
+        if not self.first:
             return
         if "alert" in values:
             self._line(f"alert at step {values['step']}: {values['message']}")

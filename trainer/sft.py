@@ -98,6 +98,8 @@ def sft_config(recipe: Recipe, *, folder: Path, steps: Steps, bfloat16: bool, ch
         logging_nan_inf_filter=False,  # or NaN is logged as 0
         report_to="none",
         disable_tqdm=True,
+        log_level="error",
+        ddp_find_unused_parameters=False,
     )
 
 

@@ -74,6 +74,7 @@ def train(
         RefusedError: more rows than the recipe allows are lost, or an alert stopped the run.
         MachineError: out of memory, or another process trains this run.
     """
+    from trainer.check.ledger import write_ledger
     from trainer.data.prepare import check_limits
     from trainer.loop import fit
     from trainer.models.load import load
@@ -95,6 +96,7 @@ def train(
         run, checkpoint = _run_folder(loaded, prepared, model, processes, held, fresh=fresh)
         note(f"run {run.path}" + ("" if checkpoint is None else f" goes on after step {checkpoint.name[11:]}"))
         if processes.first:
+            write_ledger(prepared, recipe, beside=run.path)
             run.update(results={"planned_steps": steps.total, "best_step": None, "best_validation_loss": None})
         told = _listeners(run, loaded, processes, held, on_values)
         try:

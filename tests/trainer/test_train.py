@@ -181,10 +181,15 @@ def test_two_processes_train_what_one_does_with_twice_the_batch(place: Path) -> 
     recipe(place, "two")
     overrides = ["name=two", "runs=two-runs", "training.learning_rate=3e-3", "training.batch_size=2"]
     overrides += ["training.max_steps=5", "training.validations=6"]
-    launch = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2"]
+    launch = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2"]
     launch += ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0"]
     line = [*launch, "-m", "trainer", "train", path.name, *(word for each in overrides for word in ("--set", each))]
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
+    environment = os.environ | {
+        "PYTHONPATH": str(ROOT),
+        "HF_HUB_OFFLINE": "1",
+        "OMP_NUM_THREADS": "1",
+        "ACCELERATE_USE_CPU": "true",
+    }
     done = subprocess.run(line, cwd=place, env=environment, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr[-3000:]
     (run,) = (place / "two-runs").glob("*/run.json")

@@ -44,6 +44,8 @@ def train(
             on_note=progress.note,
             on_values=progress.show,
         )
+    if not progress.first:
+        return
     if json:
         write_json(done.as_dict())
     else:
