@@ -112,8 +112,9 @@ def train(
                 resume_from=checkpoint,
             )
         except BaseException as error:
-            if processes.first:
-                run.finish("failed", error=type(error).__name__)
+            if processes.first:  # a second Ctrl-C leaves at once, and the same command goes on from the last checkpoint
+                ending: Ending = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+                run.finish(ending, error=type(error).__name__)
             raise
         state = _state(fitted)
         if processes.first:
