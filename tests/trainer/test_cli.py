@@ -39,7 +39,9 @@ def test_help_groups_the_commands_and_loads_no_library() -> None:
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    places = [done.stdout.index(word) for word in ("Prepare:", "  check ", "Train:", "  find-lr ", "Record:", "  report ")]
+    places = [
+        done.stdout.index(word) for word in ("Prepare:", "  check ", "Train:", "  find-lr ", "Record:", "  report ")
+    ]
     assert places == sorted(places)
     assert "Judge" not in done.stdout
 

@@ -140,33 +140,29 @@ def metrics_of(folder: Path) -> list[Path]:
     return sorted(folder.glob("*/metrics.jsonl"))
 
 
-@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGKILL])
-def test_the_same_command_goes_on_with_a_run_that_was_ended(place: Path, sent: signal.Signals) -> None:
-    name = f"ended-{sent.name.lower()}"
+def test_the_same_command_goes_on_with_a_run_however_it_was_ended(place: Path) -> None:
     options = ["training.epochs=12", "training.validations=12", "training.early_stopping.enabled=false"]
-    whole = train(recipe(place, f"{name}-whole", *options))
-    loaded = recipe(place, name, *options)
-    overrides = [f"name={name}", f"runs={name}-runs", "training.learning_rate=3e-3", "training.batch_size=2", *options]
-    arguments = ["train", f"{name}.yaml", *(word for each in overrides for word in ("--set", each))]
-    first = command(*arguments, folder=place)
-    for _ in range(600):
-        found = metrics_of(place / f"{name}-runs")
-        if found and found[0].read_text().count('"loss"') > 9:
-            break
-        assert first.poll() is None, first.communicate()
-        time.sleep(0.1)
-    first.send_signal(sent)
-    out, err = first.communicate(timeout=60)
-    assert first.returncode == (130 if sent == signal.SIGTERM else -signal.SIGKILL), (out, err)
-    second = command(*arguments, folder=place)
-    out, err = second.communicate(timeout=120)
-    assert second.returncode == 0, err
+    whole = train(recipe(place, "ended-whole", *options))
+    recipe(place, "ended")
+    overrides = ["name=ended", "runs=ended-runs", "training.learning_rate=3e-3", "training.batch_size=2", *options]
+    arguments = ["train", "ended.yaml", *(word for each in overrides for word in ("--set", each))]
+    steps = whole.fitted.steps
+    for sent, code, step in ((signal.SIGTERM, 130, steps // 3), (signal.SIGKILL, -signal.SIGKILL, 2 * steps // 3)):
+        begun = command(*arguments, folder=place)
+        while not any(f'"step":{step},' in path.read_text() for path in metrics_of(place / "ended-runs")):
+            assert begun.poll() is None, begun.communicate()
+            time.sleep(0.05)
+        begun.send_signal(sent)
+        assert (begun.communicate(timeout=60), begun.returncode)[1] == code
+    last = command(*arguments, folder=place)
+    _, err = last.communicate(timeout=120)
+    assert last.returncode == 0, err
     assert "goes on after step" in err
-    runs = metrics_of(place / f"{name}-runs")
-    assert len(runs) == 1
-    ended, unbroken = weights(runs[0].parent / "best"), weights(whole.run / "best")
+    (run,) = metrics_of(place / "ended-runs")
+    ended, unbroken = weights(run.parent / "best"), weights(whole.run / "best")
     assert all(torch.equal(ended[key], unbroken[key]) for key in unbroken)
-    assert loaded.recipe.training.epochs == 12
+    told = [line["step"] for line in RunFolder.open(run.parent).metrics() if "loss" in line]
+    assert told == list(range(1, steps + 1))
 
 
 def test_rows_that_are_lost_past_the_limit_stop_before_the_model_is_loaded(place: Path) -> None:
