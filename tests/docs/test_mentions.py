@@ -8,11 +8,15 @@ from pathlib import Path
 import pytest
 import typer.main
 
-from dataprep.cli import app
+import dataprep.cli
+import trainer.cli
 from tests.docs.reading import DOCS, ROOT
 
 DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "bench/README.md", *sorted(DOCS.glob("*.md"))]
-COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+PROGRAMS = {
+    "dataprep": typer.main.get_command(dataprep.cli.app).commands,  # type: ignore[attr-defined]
+    "trainer": typer.main.get_command(trainer.cli.app).commands,  # type: ignore[attr-defined]
+}
 
 
 def anchor(heading: str) -> str:
@@ -35,12 +39,13 @@ def test_links_lead_to_files_and_headings(path: Path) -> None:
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_commands_and_options_exist(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
-    mentioned = re.findall(r"[`$] ?dataprep ([a-z]+(?:-[a-z]+)*)\b([^`#\n]*)", text)
-    for command, rest in mentioned:
-        assert command in COMMANDS, f"dataprep {command}"
-        options = {name for parameter in COMMANDS[command].params for name in parameter.opts} | {"--help"}
+    mentioned = re.findall(r"[`$] ?(dataprep|trainer) ([a-z]+(?:-[a-z]+)*)\b([^`#\n]*)", text)
+    for program, command, rest in mentioned:
+        assert command in PROGRAMS[program], f"{program} {command}"
+        found = PROGRAMS[program][command].params
+        options = {name for each in found for name in (*each.opts, *each.secondary_opts)} | {"--help"}
         outside_quotes = re.sub(r'"[^"]*"|\'[^\']*\'', "", rest)
-        assert set(re.findall(r"(?<=\s)--?[a-z][a-z-]*", outside_quotes)) <= options, f"dataprep {command}{rest}"
+        assert set(re.findall(r"(?<=\s)--?[a-z][a-z-]*", outside_quotes)) <= options, f"{program} {command}{rest}"
 
 
 def test_every_document_is_reached_from_the_readme() -> None:

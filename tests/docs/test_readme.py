@@ -15,12 +15,14 @@ from tests.docs.reading import ROOT, blocks
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
 SET_UP = ("make", "pip", "git", "source")
 """Commands that prepare a machine rather than data."""
+ELSEWHERE = ("trainer",)
+"""Programs that need a model: their commands are checked by test_mentions, and run in tests/trainer/test_overfit.py."""
 
 
 def commands() -> list[list[str]]:
     lines = [line[2:] for block in blocks(TEXT, "console") for line in block.splitlines() if line.startswith("$ ")]
     parsed = [shlex.split(line, comments=True) for line in lines]
-    return [words for words in parsed if words[0] not in SET_UP]
+    return [words for words in parsed if words[0] not in (*SET_UP, *ELSEWHERE)]
 
 
 def dataprep(folder: Path, *arguments: str) -> str:
