@@ -47,8 +47,11 @@ def export(run: Path, output: Path) -> list[Path]:
         model = AutoModelForCausalLM.from_pretrained(best, local_files_only=True, dtype="auto")
     model.config.use_cache = True
     unfinished = output.with_name(f".{output.name}.part")
+    tokenizer = AutoTokenizer.from_pretrained(best, local_files_only=True)
+    # a base model that merged adapters go into brings its own padding, which may be its end of text
+    model.config.get_text_config().pad_token_id = model.generation_config.pad_token_id = tokenizer.pad_token_id
     model.save_pretrained(unfinished)
-    AutoTokenizer.from_pretrained(best, local_files_only=True).save_pretrained(unfinished)
+    tokenizer.save_pretrained(unfinished)
     (unfinished / "README.md").write_text(card(told), encoding="utf-8")
     if output.is_dir():
         output.rmdir()

@@ -12,7 +12,7 @@ import random
 from pathlib import Path
 
 SEED = 7
-TRAIN, VALIDATION = 200, 60
+TRAIN, VALIDATION = 120, 80
 
 PRODUCTS = ("the lamp", "the kettle", "the headset", "the desk", "the router", "the backpack", "the scale", "the fan")
 AGENTS = ("Ana", "Bela", "Chidi", "Dana", "Emre", "Femi")

@@ -1,4 +1,4 @@
-"""A model of some 300,000 untrained weights and its tokenizer, made on the spot: nothing is downloaded.
+"""A model of some 600,000 untrained weights and its tokenizer, made on the spot: nothing is downloaded.
 
 GPT-2's family, because it has dropout in its layers; Llama's has it in attention alone.
 """
@@ -27,7 +27,7 @@ def write(folder: Path, texts: Sequence[str]) -> None:
     special = ["<|pad|>", "<|start|>", "<|end|>"]
     bpe.train_from_iterator(
         texts,
-        trainers.BpeTrainer(vocab_size=600, special_tokens=special, initial_alphabet=alphabet, show_progress=False),
+        trainers.BpeTrainer(vocab_size=1200, special_tokens=special, initial_alphabet=alphabet, show_progress=False),
     )
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=bpe, pad_token="<|pad|>", eos_token="<|end|>", chat_template=TEMPLATE
@@ -36,7 +36,7 @@ def write(folder: Path, texts: Sequence[str]) -> None:
     config = GPT2Config(
         vocab_size=len(tokenizer),
         n_positions=512,
-        n_embd=96,
+        n_embd=128,
         n_layer=2,
         n_head=4,
         attn_pdrop=0.0,

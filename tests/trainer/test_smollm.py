@@ -59,7 +59,8 @@ def made(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
     (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows[:ROWS]), encoding="utf-8")
     start(str(folder / "rows.jsonl"), str(base), folder / "recipe.yaml", store="store", method="lora")
     few = ("training.max_steps=3", "training.batch_size=1", "training.validations=1", "data.max_length=256")
-    return train(load(folder / "recipe.yaml", (*few, "model.dtype=float32", "data.limits.overlap=1.0")))
+    gentle = "training.learning_rate=2e-5"  # at 2e-4 the first steps of Adam already change what it says of France
+    return train(load(folder / "recipe.yaml", (*few, gentle, "model.dtype=float32", "data.limits.overlap=1.0")))
 
 
 def test_a_few_steps_make_real_rows_likelier(made: Trained) -> None:
@@ -81,6 +82,7 @@ def test_it_is_exported_loaded_and_writes(made: Trained, tmp_path: Path) -> None
     export(made.run, tmp_path / "model")
     model: Any = AutoModelForCausalLM.from_pretrained(tmp_path / "model", local_files_only=True).eval()
     tokenizer = AutoTokenizer.from_pretrained(tmp_path / "model", local_files_only=True)
+    assert model.generation_config.pad_token_id == tokenizer.pad_token_id
     question = [{"role": "user", "content": "What is the capital of France?"}]
     ids = tokenizer.apply_chat_template(question, add_generation_prompt=True, return_tensors="pt", return_dict=True)
     with torch.no_grad():
