@@ -1,7 +1,8 @@
 """Our defaults beside TRL's, in trained tokens a second on the same short rows and the same processor.
 
 Beside TRL's defaults as they are (padding to the longest of a batch, bfloat16, gradient checkpointing), the same with
-these two switched off, so that what packing alone gives can be seen.
+these two switched off, so that what packing alone gives can be seen. Each side's tokens are its own count: TRL trains
+on the template's line feed after an answer's end as well, a token a row that raises its figure and teaches nothing.
 """
 
 from __future__ import annotations
@@ -39,8 +40,6 @@ def main(arguments: Sequence[str]) -> bool:
     ratios = []
     for _ in range(rounds):
         mine, theirs = ours(SMALL, tokenizer, examples), trls(SMALL, tokenizer, rows)
-        if mine.trained_tokens != theirs.trained_tokens:
-            print(f"  not the same work: {mine.trained_tokens:,} and {theirs.trained_tokens:,} trained tokens")
         print(f"  ours           {mine}\n  TRL's defaults {theirs}", flush=True)
         ratios.append(mine.rate / theirs.rate)
     eased = trls(SMALL, tokenizer, rows, bf16=False, gradient_checkpointing=False)

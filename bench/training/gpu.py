@@ -106,7 +106,7 @@ def measure(
 
     with tempfile.TemporaryDirectory(prefix="bench-gpu-") as folder:
         examples = examples_of(short, tokenizer, Path(folder))
-    both = {"device": device, "vocabulary": vocabulary}
+    both: dict[str, Any] = {"device": device, "vocabulary": vocabulary}
     trls(shape, tokenizer, short[: max(16, rows // 16)], **both)
     mine, theirs = ours(shape, tokenizer, examples, **both), trls(shape, tokenizer, short, **both)
     print(f"  ours on short rows           {mine}\n  TRL's defaults on short rows {theirs}")

@@ -12,7 +12,7 @@ import functools
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str]) -> bool:
     quiet()
     steps = int(arguments[0]) if arguments else 40
     rows = short_rows(40 * steps)
-    settings = (
+    sizes = (
         "training.batch_size=1",
         f"training.max_steps={steps}",
         "training.validations=2",
@@ -53,7 +53,7 @@ def main(arguments: Sequence[str]) -> bool:
         model = model_folder(folder / "base", SMALL, texts, _VOCABULARY)
         start(str(data), str(model), folder / "recipe.yaml", store="store", method="full")
         with clocked(RunFolder, "log") as written:
-            train(load(folder / "recipe.yaml", settings), on_values=seen.append)
+            train(load(folder / "recipe.yaml", sizes), on_values=seen.append)
     stepped = [values for values in seen if "loss" in values]
     taken = stepped[1:]  # the first one allocates for all
     tokens = [after["tokens"] - before["tokens"] for before, after in pairwise(stepped)]
@@ -90,5 +90,7 @@ def clocked(owner: type, *names: str) -> Iterator[dict[str, list[float]]]:
 
         return call
 
-    with patch.multiple(owner, **{name: timed(name, getattr(owner, name)) for name in names}):
+    with ExitStack() as held:
+        for name in names:
+            held.enter_context(patch.object(owner, name, timed(name, getattr(owner, name))))
         yield seconds
