@@ -2,7 +2,7 @@
 
     python -m bench.training defaults          # trained tokens a second beside TRL's defaults
     python -m bench.training overhead cache    # our own share of a step; the second start
-    python -m bench.training banking77 15      # epochs
+    python -m bench.training banking77 6      # epochs
     python -m bench.training gpu               # needs one; see its --help
 
 Exits with 1 if something that is required was missed.

@@ -33,11 +33,11 @@ _SETTINGS: Final = (
 
 
 def main(arguments: Sequence[str]) -> bool:
-    """Train, answer, and compare; whether what is required was met. Argument: epochs, 15 by default."""
+    """Train, answer, and compare; whether what is required was met. Argument: epochs, 6 by default."""
     if not has_banking77():
         print("skipped: banking77 is not at hand (intents/banking77_{train,test}.csv in $DATAPREP_SHARED_DATA)")
         return True
-    epochs = float(arguments[0]) if arguments else 15.0
+    epochs = float(arguments[0]) if arguments else 6.0
     train, test = banking77("train"), banking77("test")
     with tempfile.TemporaryDirectory(prefix="bench-banking77-") as folder:
         best = trained(Path(folder), train, epochs)
