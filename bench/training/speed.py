@@ -2,7 +2,7 @@
 
 Both see every row once. Counted is the time from the beginning of training to the end of the last optimiser step;
 loading and tokenising come before, validation and saving after it. On a processor these are CPU seconds. Ours includes
-whatever our loop does in each step, and validations on one row where a run has them; TRL's does not validate by default.
+whatever our loop does in each step, and validations on one row; TRL's does not validate by default.
 """
 
 from __future__ import annotations
