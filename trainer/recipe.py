@@ -96,7 +96,7 @@ class ModelConfig(Config):
     remote_code: bool = False
     """Whether Python code that comes with the model may run. It runs as you."""
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
-    """Numbers to compute in: auto is bfloat16 on a GPU that has it, else float32."""
+    """Numbers to compute in: auto is bfloat16 on a GPU or processor that has instructions for it, else float32."""
     method: Literal["full", "lora"] = "lora"
     """Train all weights, or low-rank adapters beside them."""
     lora: LoraConfig = LoraConfig()

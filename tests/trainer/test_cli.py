@@ -71,6 +71,11 @@ def test_a_first_recipe_runs_as_it_is(capsys: pytest.CaptureFixture[str], rows: 
     code, out, err = run(capsys, "report", str(next((rows.parent / "runs").glob("rows-*"))))
     assert code == 0, err
     assert Path(out.strip()).read_text().startswith("<!doctype html>")
+    code, out, err = run(
+        capsys, "export", "latest", "--runs", str(rows.parent / "runs"), "-o", str(rows.parent / "out")
+    )
+    assert code == 0, err
+    assert "model.safetensors" in out
 
 
 def test_check_says_how_long_it_will_take(capsys: pytest.CaptureFixture[str], rows: Path, tiny: Path) -> None:
@@ -92,7 +97,7 @@ def test_check_says_how_long_it_will_take(capsys: pytest.CaptureFixture[str], ro
         (["init", ".", "--model", "m", "--method", "all"], "lora or full"),
         (["train", "none.yaml"], "trainer init"),
         (["find-lr", "none.yaml"], "trainer init"),
-        (["export", "none", "-o", "model"], "no training run is here"),
+        (["export", "none", "-o", "model"], "there are no training runs"),
         (["report", "none"], "there are no training runs"),
     ],
 )

@@ -21,13 +21,13 @@ ROWS = packed(documents(60))
 OTHERS = packed(documents(30, seed=1))
 
 
-def recipe(method: str = "full", **training: Any) -> Recipe:
+def recipe(method: str = "full", dtype: str = "float32", **training: Any) -> Recipe:
     defaults = {"epochs": 4, "batch_size": 2, "validations": 5, "learning_rate": 1e-3}
     return Recipe.model_validate(
         {
             "name": "a",
             "data": {"folder": "d"},
-            "model": {"path": "m", "method": method, "dropout": 0.1},
+            "model": {"path": "m", "method": method, "dropout": 0.1, "dtype": dtype},
             "training": defaults | training,
         }
     )
@@ -77,13 +77,16 @@ def test_the_same_seed_gives_the_same_weights(tiny: Path, tmp_path: Path, method
     assert not torch.equal(first, other)
 
 
-@pytest.mark.parametrize("method", ["full", "lora"])
-def test_interrupted_and_resumed_is_uninterrupted_to_the_bit(tiny: Path, tmp_path: Path, method: str) -> None:
-    whole, loaded, seen = fitted(tiny, tmp_path / "whole", recipe(method))
-    first, _, before = fitted(tiny, tmp_path / "cut", recipe(method), on_values=interrupt_at(7))
+@pytest.mark.parametrize(("method", "dtype"), [("full", "float32"), ("lora", "float32"), ("full", "bfloat16")])
+def test_interrupted_and_resumed_is_uninterrupted_to_the_bit(
+    tiny: Path, tmp_path: Path, method: str, dtype: str
+) -> None:
+    made = recipe(method, dtype)
+    whole, loaded, seen = fitted(tiny, tmp_path / "whole", made)
+    first, _, before = fitted(tiny, tmp_path / "cut", made, on_values=interrupt_at(7))
     assert first.stopped_because == "signal"
     assert first.checkpoint is not None
-    done, resumed, after = fitted(tiny, tmp_path / "cut", recipe(method), resume=True)
+    done, resumed, after = fitted(tiny, tmp_path / "cut", made, resume=True)
     assert torch.equal(weights(loaded), weights(resumed))
     assert (done.steps, done.best_step, done.best_validation_loss) == (
         whole.steps,

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from dataprep.errors import InputError
-from trainer.models.load import load, load_config, load_tokenizer
+from trainer.models.load import computes_in_bfloat16, load, load_config, load_tokenizer
 from trainer.models.resolve import resolve
 from trainer.recipe import ModelConfig
 
@@ -129,3 +129,13 @@ def test_adapters_are_drawn_from_the_seed(tiny: Path) -> None:
     states = [torch.cat([each.flatten() for each in model.parameters() if each.requires_grad]) for model in models]
     assert torch.equal(states[0], states[1])
     assert not torch.equal(states[0], states[2])
+
+
+def test_bfloat16_is_chosen_where_the_hardware_has_it_and_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    for capable, chosen in (({"avx512_bf16": True}, True), ({"amx_bf16": True}, True), ({"avx2": True}, False)):
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda found=capable: found)
+        assert computes_in_bfloat16("auto")[0] is chosen
+        assert computes_in_bfloat16("float32") == (False, "computes in float32 on the processor")
+        assert computes_in_bfloat16("bfloat16")[0] is True
+    assert "no instructions for it" in computes_in_bfloat16("bfloat16")[1]

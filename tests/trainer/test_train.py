@@ -48,7 +48,13 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def recipe(place: Path, name: str, *overrides: str, method: str = "full") -> LoadedRecipe:
     path = place / f"{name}.yaml"
     start(str(place / "rows"), str(place / "base"), path, store="store", method=method, force=True)
-    fast = ("training.learning_rate=3e-3", "training.epochs=6", "training.batch_size=2", "training.validations=6")
+    fast = (
+        "model.dtype=float32",
+        "training.learning_rate=3e-3",
+        "training.epochs=6",
+        "training.batch_size=2",
+        "training.validations=6",
+    )
     return load(path, [f"name={name}", f"runs={name}-runs", *fast, *overrides])
 
 
@@ -144,7 +150,14 @@ def test_the_same_command_goes_on_with_a_run_however_it_was_ended(place: Path) -
     options = ["training.epochs=12", "training.validations=12", "training.early_stopping.enabled=false"]
     whole = train(recipe(place, "ended-whole", *options))
     recipe(place, "ended")
-    overrides = ["name=ended", "runs=ended-runs", "training.learning_rate=3e-3", "training.batch_size=2", *options]
+    overrides = [
+        "model.dtype=float32",
+        "name=ended",
+        "runs=ended-runs",
+        "training.learning_rate=3e-3",
+        "training.batch_size=2",
+        *options,
+    ]
     arguments = ["train", "ended.yaml", *(word for each in overrides for word in ("--set", each))]
     steps = whole.fitted.steps
     for sent, code, step in ((signal.SIGTERM, 130, steps // 3), (signal.SIGKILL, -signal.SIGKILL, 2 * steps // 3)):
@@ -175,7 +188,13 @@ def test_two_processes_train_what_one_does_with_twice_the_batch(place: Path) -> 
     one = train(recipe(place, "one", "training.batch_size=4", "training.max_steps=5"))
     path = place / "two.yaml"
     recipe(place, "two")
-    overrides = ["name=two", "runs=two-runs", "training.learning_rate=3e-3", "training.batch_size=2"]
+    overrides = [
+        "model.dtype=float32",
+        "name=two",
+        "runs=two-runs",
+        "training.learning_rate=3e-3",
+        "training.batch_size=2",
+    ]
     overrides += ["training.max_steps=5", "training.validations=6"]
     launch = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2"]
     launch += ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0"]

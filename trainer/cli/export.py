@@ -7,6 +7,9 @@ from typing import Annotated
 
 import typer
 
+from dataprep.cli.data import StoreOption
+from trainer.cli.places import RunsOption, run_folders
+
 
 def register(app: typer.Typer) -> None:
     """Add the command to the program."""
@@ -14,12 +17,15 @@ def register(app: typer.Typer) -> None:
 
 
 def export(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder.")],
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A run's id, its start or end, its folder, or latest.")],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FOLDER", help="Where the model goes.")],
+    runs: RunsOption = None,
+    store: StoreOption = None,
 ) -> None:
     """Write a run's best weights, adapters merged, with a model card."""
     from dataprep.cli.output import write_lines
     from dataprep.console import one_line
     from trainer.export import export as write
+    from trainer.runs.listing import find_run
 
-    write_lines([one_line(str(path)) for path in write(run, output)])
+    write_lines([one_line(str(path)) for path in write(find_run(run, run_folders(runs, store)), output)])
