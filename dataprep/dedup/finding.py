@@ -13,8 +13,8 @@ from typing import Final, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
+from dataprep.dedup.arrow import arrow_texts
 from dataprep.dedup.engine import Compared, Engine, Sketched
 from dataprep.dedup.scratch import KeyTable, ShingleSets
 from dataprep.dedup.texts import Ints, TextBatch, Texts
@@ -131,7 +131,7 @@ class _Rehearsal:
     def batches(self) -> Iterator[TextBatch]:
         words = [f"word{number}" for number in range(30)]
         rows = [" ".join(words), " ".join([*words, "more"]), " ".join([*words, "stra\N{LATIN SMALL LETTER SHARP S}e"])]
-        yield TextBatch(len(rows), [Texts.of(pa.array(rows))])
+        yield TextBatch(len(rows), [Texts.of(arrow_texts(rows))])
 
 
 def _chosen(
