@@ -17,9 +17,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import torch
+from safetensors import SafetensorError
 from transformers import TrainerCallback
 
 from dataprep.errors import MachineError
+from dataprep.store.files import write_file
 from trainer.check.batching import smaller_settings
 from trainer.models.load import Loaded
 from trainer.recipe import Recipe
@@ -31,7 +33,14 @@ _STATE: Final = "watch.json"
 _SERIOUS: Final = frozenset({"not_a_number", "diverged", "stuck", "stalled_input"})
 """Alerts that end a run if the recipe says so."""
 
+_DISK: Final = ("pytorchstreamwriter", "unexpected pos", "no space left")
+"""What torch says where a file cannot be written."""
+
 OnValues = Callable[[Mapping[str, Any]], None]
+
+
+class CheckpointError(MachineError):
+    """A checkpoint cannot be written; those before it stay, so the same command can go on."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +74,6 @@ class _Watch(TrainerCallback):  # type: ignore[misc]
     interrupted: bool = False
     tokens: int = 0
     seconds: float = 0.0
-    _began: float = field(default_factory=time.monotonic)
     _stepped: float = field(default_factory=time.monotonic)
 
     # -- what is measured --
@@ -146,7 +154,8 @@ class _Watch(TrainerCallback):  # type: ignore[misc]
         """Put what a resumed run needs beside the checkpoint."""
         if state.is_world_process_zero:
             folder = Path(args.output_dir, f"checkpoint-{state.global_step}")
-            (folder / _STATE).write_text(json.dumps(self.state()), encoding="utf-8")
+            write_file(folder / f".{_STATE}", json.dumps(self.state()).encode())
+            (folder / f".{_STATE}").replace(folder / _STATE)  # whole or not there: it says that the checkpoint is whole
 
     def _leave(self, control: Any) -> Any:
         if self.because is not None:
@@ -205,7 +214,8 @@ def fit(
         ramp: learning rates of a range test, see `Sft`.
 
     Raises:
-        MachineError: out of memory; says the next smaller settings.
+        MachineError: out of memory, which says the next smaller settings.
+        CheckpointError: the disk is full or broken.
     """
     stopping = recipe.training.early_stopping
     watch = _Watch(
@@ -216,7 +226,7 @@ def fit(
     )
     if resume_from is not None:
         watch.restore(json.loads((resume_from / _STATE).read_text(encoding="utf-8")))
-    with _out_of_memory(recipe), _signals(watch):
+    with _machine_errors(recipe, folder), _signals(watch):
         trainer = Sft(
             loaded.model,
             loaded.tokenizer,
@@ -277,21 +287,30 @@ def _signals(watch: _Watch) -> Iterator[None]:
 
 
 @contextmanager
-def _out_of_memory(recipe: Recipe) -> Iterator[None]:
-    """Turn what libraries say of memory into one error with what to change."""
+def _machine_errors(recipe: Recipe, folder: Path) -> Iterator[None]:
+    """Turn what libraries say of memory and of the disk into one error with what to change."""
     try:
         yield
-    except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        raise _out_of_memory(recipe) from error
+    except (OSError, RuntimeError, SafetensorError) as error:
         words = str(error).lower()
-        if not isinstance(error, RuntimeError) or "out of memory" in words or "can't allocate memory" in words:
-            settings = smaller_settings(
-                batch_size=recipe.training.batch_size,
-                accumulation=recipe.training.accumulation,
-                max_length=recipe.data.max_length,
-                gradient_checkpointing=recipe.model.gradient_checkpointing,
-                method=recipe.model.method,
-                lora_rank=recipe.model.lora.rank,
-            )
-            hint = f"try, in this order: {'; '.join(settings)}" if settings else "take a smaller model"
-            raise MachineError("out of memory while training; checkpoints stay", hint=hint) from error
+        if "out of memory" in words or "can't allocate memory" in words:
+            raise _out_of_memory(recipe) from error
+        if isinstance(error, OSError | SafetensorError) or any(said in words for said in _DISK):
+            hint = "make room, then run the same command: it goes on from the last checkpoint"
+            raise CheckpointError("a checkpoint cannot be written", file=str(folder), hint=hint) from error
         raise
+
+
+def _out_of_memory(recipe: Recipe) -> MachineError:
+    settings = smaller_settings(
+        batch_size=recipe.training.batch_size,
+        accumulation=recipe.training.accumulation,
+        max_length=recipe.data.max_length,
+        gradient_checkpointing=recipe.model.gradient_checkpointing,
+        method=recipe.model.method,
+        lora_rank=recipe.model.lora.rank,
+    )
+    hint = f"try, in this order: {'; '.join(settings)}" if settings else "take a smaller model"
+    return MachineError("out of memory while training; checkpoints stay", hint=hint)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
 import pyarrow as pa
 
-from trainer.data.pack import pack
+from trainer.data.pack import lengths, pack
 
 if TYPE_CHECKING:
     import datasets
@@ -20,11 +19,6 @@ def row_length(table: pa.Table, max_length: int) -> int:
     """Tokens of a packed row: enough for the longest example, and at least 256 if the recipe allows it."""
     longest = int(lengths(table).max(initial=1))
     return min(max(longest, _LEAST), max(max_length, longest))
-
-
-def lengths(table: pa.Table) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """Tokens of each example."""
-    return np.asarray(pa.compute.list_value_length(table["input_ids"]).to_numpy(), np.int64)
 
 
 def rows_of(table: pa.Table, *, packing: bool, length: int) -> datasets.Dataset:

@@ -16,13 +16,11 @@ from torch.utils.data import DataLoader
 from transformers import PrinterCallback, TrainerCallback
 from trl import SFTConfig, SFTTrainer
 
+from trainer.data.encode import IGNORED
 from trainer.recipe import Recipe
 
 if TYPE_CHECKING:
     import datasets
-
-IGNORED = -100
-"""Label of a token that is not trained on."""
 
 
 @dataclass(frozen=True)

@@ -76,7 +76,7 @@ def train(
     """
     from trainer.check.ledger import write_ledger
     from trainer.data.prepare import check_limits
-    from trainer.loop import fit
+    from trainer.loop import CheckpointError, fit
     from trainer.models.load import load
     from trainer.processes import Processes
     from trainer.ready import make_ready
@@ -112,8 +112,8 @@ def train(
                 resume_from=checkpoint,
             )
         except BaseException as error:
-            if processes.first:  # a second Ctrl-C leaves at once, and the same command goes on from the last checkpoint
-                ending: Ending = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+            if processes.first:  # after a second Ctrl-C or a full disk the same command goes on from a checkpoint
+                ending: Ending = "interrupted" if isinstance(error, KeyboardInterrupt | CheckpointError) else "failed"
                 run.finish(ending, error=type(error).__name__)
             raise
         state = _state(fitted)

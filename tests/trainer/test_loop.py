@@ -12,7 +12,7 @@ import torch
 
 from dataprep.errors import MachineError
 from tests.trainer.random_rows import documents, packed
-from trainer.loop import Fitted, fit, last_checkpoint
+from trainer.loop import CheckpointError, Fitted, fit, last_checkpoint
 from trainer.models.load import Loaded, load
 from trainer.recipe import Recipe
 from trainer.sft import Sft, plan_steps
@@ -172,6 +172,29 @@ def test_out_of_memory_says_what_to_make_smaller(tiny: Path, tmp_path: Path, mon
     with pytest.raises(MachineError, match="batch_size") as raised:
         fitted(tiny, tmp_path, recipe())
     assert raised.value.exit_code == 3
+
+
+def test_a_full_disk_is_said_and_the_run_goes_on_to_the_same_end(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, loaded, _ = fitted(tiny, tmp_path / "whole", recipe())
+    usual, saved = torch.save, []
+
+    def full(*arguments: Any, **named: Any) -> None:
+        saved.append(arguments)
+        if len(saved) == 8:
+            raise RuntimeError(
+                "[enforce fail at inline_container.cc:783] . PytorchStreamWriter failed writing file data"
+            )
+        usual(*arguments, **named)
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(CheckpointError, match="goes on from the last checkpoint") as raised:
+        fitted(tiny, tmp_path / "full", recipe())
+    assert raised.value.exit_code == 3
+    done, resumed, _ = fitted(tiny, tmp_path / "full", recipe(), resume=True)
+    assert torch.equal(weights(loaded), weights(resumed))
+    assert done.best_validation_loss == whole.best_validation_loss
 
 
 def test_a_checkpoint_that_was_cut_off_is_not_taken(tmp_path: Path) -> None:

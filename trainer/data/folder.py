@@ -82,7 +82,7 @@ class FolderSource:
         with tempfile.TemporaryDirectory(prefix="trainer-rows-") as scratch, _quiet(datasets):
             try:
                 loaded = self._load(Path(scratch))
-            except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
+            except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
                 raise self._unreadable(error) from error
             by_split = self._splits(loaded)
             ids = _Ids()

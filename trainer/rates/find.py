@@ -110,13 +110,14 @@ def find_rate(
     rates = [rate for rate in ladder(lowest=lowest, highest=highest) if tested is None or rate <= tested.upper_bound]
     rates = rates or [lowest]
     rungs: list[Rung] = []
+    trained = 0
     while (rate := next_rung(rates, rungs)) is not None:
-        rung, start = _climb(loaded, ready, rate, each)
+        rung, start, trained = _climb(loaded, ready, rate, each)
         rungs.append(rung)
         last = rung.validation[-1][1] if rung.validation else math.nan
         note(f"{rate:.3g}: " + (f"diverged, {rung.diverged}" if rung.diverged else f"validation loss {last:.4f}"))
     choice = choose(rungs, start=start)
-    said = advice(_situation(ready, loaded.recipe, total, choice, rungs))
+    said = advice(_situation(ready, loaded.recipe, total, choice, rungs, trained))
     folder = loaded.runs / f"find-lr-{loaded.recipe.name}"
     folder.mkdir(parents=True, exist_ok=True)
     picture, table = folder / "rates.svg", folder / "rates.json"
@@ -132,17 +133,17 @@ def as_dict(found: Found) -> dict[str, Any]:
     return told | {"picture": str(found.picture), "table": str(found.table)}
 
 
-def _climb(loaded: LoadedRecipe, ready: Ready, rate: float, steps: int) -> tuple[Rung, float]:
-    """One rung, and the validation loss before it."""
+def _climb(loaded: LoadedRecipe, ready: Ready, rate: float, steps: int) -> tuple[Rung, float, int]:
+    """One rung, the validation loss before it, and the number of weights that were trained."""
     validation: list[tuple[int, float]] = []
 
     def note(values: Mapping[str, Any]) -> None:
         if "validation_loss" in values:
             validation.append((values["tokens"], values["validation_loss"]))
 
-    because = _run(loaded, ready, {"learning_rate": rate}, steps, note)
+    because, trained = _run(loaded, ready, {"learning_rate": rate}, steps, note)
     diverged = because.removeprefix("alert: ") if because is not None else None
-    return Rung(rate, tuple(validation[1:]), diverged), validation[0][1]
+    return Rung(rate, tuple(validation[1:]), diverged), validation[0][1], trained
 
 
 def _range_test(loaded: LoadedRecipe, ready: Ready) -> RangeTest | None:
@@ -164,8 +165,8 @@ def _run(
     note: Callable[[Mapping[str, Any]], None],
     *,
     ramp: tuple[float, float] | None = None,
-) -> str | None:
-    """A short run of the recipe with other settings; returns why it was stopped."""
+) -> tuple[str | None, int]:
+    """A short run of the recipe with other settings; returns why it was stopped, and how many weights were trained."""
     from trainer.loop import fit
     from trainer.models.load import load
     from trainer.sft import Steps
@@ -193,24 +194,20 @@ def _run(
             checkpoints=False,
             ramp=ramp,
         )
-    return fitted.stopped_because
+    return fitted.stopped_because, sum(each.numel() for each in model.model.parameters() if each.requires_grad)
 
 
-def _situation(ready: Ready, recipe: Recipe, total: int, choice: Choice, rungs: list[Rung]) -> Situation:
+def _situation(ready: Ready, recipe: Recipe, total: int, choice: Choice, rungs: list[Rung], trained: int) -> Situation:
     import pyarrow.compute as pc
 
-    from trainer.check.compute import needs
-
     prepared = ready.prepared
-    shape = needs(orjson.loads((ready.folder / "config.json").read_bytes()), recipe, ready.length).shape
-    lora = recipe.model.method == "lora"
     return Situation(
         examples=len(prepared.train),
         trained_tokens=int(pc.sum(prepared.outcomes["trained_tokens"]).as_py() or 0),
         epochs=recipe.training.epochs,
         steps=total,
         method=recipe.model.method,
-        parameters=shape.lora_parameters(recipe.model.lora.rank) if lora else shape.parameters,
+        parameters=trained,
         learning_rate=choice.learning_rate or recipe.training.learning_rate,
         validation_examples=len(prepared.validation),
         rung_tokens=max((rung.tokens for rung in rungs), default=None),
