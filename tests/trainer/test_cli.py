@@ -122,3 +122,13 @@ def test_a_file_that_is_there_is_not_written_over(capsys: pytest.CaptureFixture[
     assert code == 2
     assert "--force" in err
     assert path.read_text() == "mine"
+
+
+def test_a_file_without_a_byte_is_no_bug(capsys: pytest.CaptureFixture[str], tmp_path: Path, tiny: Path) -> None:
+    (tmp_path / "rows").mkdir()
+    (tmp_path / "rows" / "train.jsonl").touch()
+    path = tmp_path / "recipe.yaml"
+    run(capsys, "init", str(tmp_path / "rows"), "--model", str(tiny), "-o", str(path))
+    code, _, err = run(capsys, "check", str(path))
+    assert code == 2
+    assert "no rows" in err

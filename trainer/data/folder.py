@@ -82,7 +82,7 @@ class FolderSource:
         with tempfile.TemporaryDirectory(prefix="trainer-rows-") as scratch, _quiet(datasets):
             try:
                 loaded = self._load(Path(scratch))
-            except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
+            except (OSError, ValueError, StopIteration, datasets.exceptions.DatasetsError) as error:
                 raise self._unreadable(error) from error
             by_split = self._splits(loaded)
             ids = _Ids()
@@ -129,6 +129,9 @@ class FolderSource:
             name = str(error).split('"')[1] if '"' in str(error) else "a split"
             hint = "take its file out of the folder: an empty split cannot be loaded"
             return InputError(f"{quoted(name)} has no rows", file=self.file, key="data.folder", hint=hint)
+        if isinstance(error, StopIteration):  # what the library makes of a file without a byte
+            hint = "take the empty file out, or name the file with rows"
+            return InputError("a file has no rows", file=self.file, key="data.folder", hint=hint)
         cause = error.__cause__ or error
         if "cast" in str(cause):
             hint = "make the columns of all splits alike, or put them through `dataprep run`"
