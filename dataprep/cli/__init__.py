@@ -5,6 +5,8 @@ Commands import what they need when they run, so that `dataprep --help` answers 
 
 from __future__ import annotations
 
+import os
+
 import typer
 
 from dataprep.cli import clusters, data, dedup, erase, history, keep, lineage, pipeline, queue, run, whatif
@@ -37,5 +39,7 @@ lineage.register(app)
 erase.register(app)
 
 
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+"""numpy's threads for linear algebra, of which there is none here, take 0.2 CPU s of each command by waiting for it."""
 program = Program("dataprep", app, "versions are as they were", "use fewer --workers or a smaller --memory")
 main = program.main

@@ -49,6 +49,18 @@ class Compared:
     """Pairs of one and another that stays in a bucket of its that were not, because there were too many in it."""
 
 
+class Comparison(Protocol):
+    """Goes through the candidates in order, as their sets come."""
+
+    def go_on(self, last: int, sets: ShingleSets) -> npt.NDArray[np.bool_]:
+        """Compare the candidates from the first that was not compared yet up to `last`; returns which of them stay."""
+        ...
+
+    def result(self) -> Compared:
+        """What came of all of them."""
+        ...
+
+
 class Engine(Protocol):
     """Finds near duplicates. Cells are the first rows of each set of equal ones; candidates those of them that share a
     band with another.
@@ -72,8 +84,8 @@ class Engine(Protocol):
         """The shingle sets of each row of a batch: offsets, shape (n + 1,), and values."""
         ...
 
-    def compare(self, buckets: Any, sets: ShingleSets, sizes: npt.NDArray[np.uint8]) -> Compared:
-        """Which candidates go, and because of which that stays."""
+    def comparison(self, buckets: Any, sizes: npt.NDArray[np.uint8]) -> Comparison:
+        """What goes through the candidates; `sizes` is the words in a shingle of each."""
         ...
 
 

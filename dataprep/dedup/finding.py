@@ -1,4 +1,8 @@
-"""Which rows of a file stay: sketch all, nominate by bands, compare what was nominated, decide in order of rows."""
+"""Which rows of a file stay: sketch all, nominate by bands; then, row by row, compare what was nominated, and write.
+
+The second pass decides about a batch of rows as soon as it is read, because a row is compared only with earlier ones
+that stay. So the rows need not be read a third time to be written.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Final, Protocol, TypeVar
+from typing import Final, Generic, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -21,16 +25,25 @@ from dataprep.dedup.texts import Ints, TextBatch, Texts
 
 T = TypeVar("T")
 R = TypeVar("R")
+Rows = TypeVar("Rows")
+Rows_co = TypeVar("Rows_co", covariant=True)
+
+Sizes = npt.NDArray[np.uint8]
+Kept = npt.NDArray[np.bool_]
 
 _AHEAD: Final = 2
 """Batches per worker that are read before they are wanted."""
 
 
-class Batches(Protocol):
-    """A source that can be gone through more than once."""
+class Source(Protocol[Rows_co]):
+    """A file that can be gone through twice."""
 
     def batches(self) -> Iterator[TextBatch]:
-        """The texts of all rows, in order, in the same batches every time."""
+        """The texts of all rows, in order."""
+        ...
+
+    def rows(self) -> Iterator[tuple[TextBatch, Rows_co]]:
+        """The same texts, perhaps in other batches, with the rows as they are."""
         ...
 
 
@@ -66,8 +79,9 @@ class Decision:
 
 
 def decide(
-    source: Batches,
+    source: Source[Rows],
     engine: Engine,
+    write: Callable[[Rows, Kept], None],
     *,
     bands: int,
     workers: int,
@@ -80,49 +94,81 @@ def decide(
     Args:
         source: where texts are.
         engine: who looks at them.
+        write: called with the rows of each batch, in order, and which of them stay.
         bands: of its sketches.
         workers: threads.
         folder: where scratch files may be.
         in_memory: bytes of keys, and of shingle sets, beyond which these go to scratch files.
         on_sketched: called with the sketches of each batch, in order.
     """
-    identities, ngrams, sizes = [np.empty((0, 2), np.uint64)], [np.empty(0, np.uint8)], [0]
-    with (
-        ThreadPoolExecutor(workers) as pool,
-        closing(KeyTable(bands, folder, in_memory)) as keys,
-        closing(ShingleSets(folder, in_memory)) as sets,
-    ):
-        for sketched in _in_order(pool, engine.sketch, source.batches(), workers * _AHEAD):
-            keys.append(sketched.keys)
-            identities.append(sketched.identity)
-            ngrams.append(sketched.ngrams)
-            sizes.append(len(sketched.ngrams))
-            if on_sketched is not None:
-                on_sketched(sketched)
-        ngram = np.concatenate(ngrams)
-        first = engine.firsts(np.concatenate(identities), ngram)
-        identities.clear()
-        cells = np.flatnonzero((ngram > 0) & (first == np.arange(len(first))))
-        candidates, buckets, large = engine.nominate(keys, cells)
-        rows = cells[candidates]
-        tasks = _chosen(source, rows, ngram, sizes)
-        for offsets, values in _in_order(pool, lambda task: engine.sets(*task), tasks, workers * _AHEAD):
-            sets.append(offsets, values)
-        compared = engine.compare(buckets, sets, ngram[rows])
+    identities, ngrams = [np.empty((0, 2), np.uint64)], [np.empty(0, np.uint8)]
+    ahead = workers * _AHEAD
+    with ThreadPoolExecutor(workers) as pool:
+        with closing(KeyTable(bands, folder, in_memory)) as keys:
+            for sketched in _in_order(pool, engine.sketch, source.batches(), ahead):
+                keys.append(sketched.keys)
+                identities.append(sketched.identity)
+                ngrams.append(sketched.ngrams)
+                if on_sketched is not None:
+                    on_sketched(sketched)
+            ngram = np.concatenate(ngrams)
+            first = engine.firsts(np.concatenate(identities), ngram)
+            identities.clear()
+            cells = np.flatnonzero((ngram > 0) & (first == np.arange(len(first))))
+            candidates, buckets, large = engine.nominate(keys, cells)
+        candidate_rows = cells[candidates]
+        sizes = ngram[candidate_rows]
+        comparison = engine.comparison(buckets, sizes)
+        begun = 0
+        with closing(ShingleSets(len(candidate_rows), folder, in_memory)) as sets:
+            tasks = _second_pass(source, candidate_rows, sizes)
+            for task, found in _in_order(pool, lambda task: (task, task.sets(engine)), tasks, ahead):
+                kept = first[task.start : task.end] == np.arange(task.start, task.end)
+                if found is not None:
+                    sets.append(*found)
+                    staying = comparison.go_on(begun + len(task.chosen), sets)
+                    sets.forget(begun, staying)
+                    kept[task.chosen] &= staying
+                    begun += len(task.chosen)
+                write(task.rows, kept)
     boilerplate = [(size, int(cells[cell])) for size, cell in large]
-    return _decision(first, rows, compared, ngram, boilerplate)
+    return _decision(first, candidate_rows, comparison.result(), ngram, boilerplate)
+
+
+@dataclass(frozen=True, slots=True)
+class _Task(Generic[Rows]):
+    """A batch of the second pass.
+
+    Attributes:
+        rows: as they are.
+        start, end: their numbers.
+        chosen: the candidates among them, by their places in the batch.
+        texts: of the candidates.
+        sizes: words in a shingle of each.
+    """
+
+    rows: Rows
+    start: int
+    end: int
+    chosen: Ints
+    texts: TextBatch
+    sizes: Sizes
+
+    def sets(self, engine: Engine) -> tuple[Ints, npt.NDArray[np.uint64]] | None:
+        """The shingle sets of the candidates, if there are any."""
+        return engine.sets(self.texts, self.sizes) if len(self.chosen) else None
 
 
 def rehearse(engine: Engine, bands: int) -> None:
     """Let an engine decide about three short rows, so that what it has to compile is compiled.
 
     All of it, not one kernel that stands for the others: after an upgrade, or in a container that brings a cache along,
-    some of them may be there and others not. Takes 1 ms in a process where that was done before.
+    some of them may be there and others not. Takes 1 ms in a process where that was done before, and no scratch file.
 
     Raises:
         CompileError: this cannot be done here.
     """
-    decide(_Rehearsal(), engine, bands=bands, workers=1, folder=Path(), in_memory=1 << 20)  # needs no scratch file
+    decide(_Rehearsal(), engine, lambda *_: None, bands=bands, workers=1, folder=Path(), in_memory=1 << 20)
 
 
 class _Rehearsal:
@@ -133,18 +179,19 @@ class _Rehearsal:
         rows = [" ".join(words), " ".join([*words, "more"]), " ".join([*words, "stra\N{LATIN SMALL LETTER SHARP S}e"])]
         yield TextBatch(len(rows), [Texts.of(arrow_texts(rows))])
 
+    def rows(self) -> Iterator[tuple[TextBatch, None]]:
+        return ((batch, None) for batch in self.batches())
 
-def _chosen(
-    source: Batches, rows: Ints, ngrams: npt.NDArray[np.uint8], sizes: list[int]
-) -> Iterator[tuple[TextBatch, npt.NDArray[np.uint8]]]:
-    """Some rows with their sizes of shingles, batch by batch."""
-    if not len(rows):
-        return
-    bounds = np.cumsum(sizes)
-    for number, batch in enumerate(source.batches()):
-        here = rows[slice(*np.searchsorted(rows, bounds[number : number + 2]))]
-        if len(here):
-            yield batch.take(here - bounds[number]), ngrams[here]
+
+def _second_pass(source: Source[Rows], candidates: Ints, sizes: Sizes) -> Iterator[_Task[Rows]]:
+    """The batches of the second pass."""
+    start = 0
+    for batch, rows in source.rows():
+        end = start + batch.n_rows
+        here = slice(*np.searchsorted(candidates, (start, end)))
+        chosen = candidates[here] - start
+        yield _Task(rows, start, end, chosen, batch.take(chosen), sizes[here])
+        start = end
 
 
 def _decision(

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Final, Literal, Protocol
-
-import numpy as np
-import numpy.typing as npt
+from typing import Any, Final, Literal, Protocol, TypeVar
 
 from dataprep.dedup.engine import Engine
-from dataprep.dedup.finding import Batches, decide, rehearse
+from dataprep.dedup.finding import Kept, Source, decide, rehearse
 from dataprep.dedup.outputs import OutputPaths, temporary, write_clusters, write_pairs
 from dataprep.dedup.settings import NearSettings
 from dataprep.dedup.signatures import signature_writer
@@ -19,6 +17,7 @@ from dataprep.dedup.summary import DedupResult, summarize
 from dataprep.errors import InputError
 from dataprep.kernels import CompileError
 
+Rows = TypeVar("Rows")
 EngineName = Literal["auto", "kernel", "datasketch"]
 
 DEFAULT_MEMORY_BYTES: Final = 1_000_000_000
@@ -33,15 +32,15 @@ _SUFFIXES: Final = {
 }
 
 
-class _Source(Batches, Protocol):
+class _Source(Source[Rows], Protocol[Rows]):
     """A file of rows."""
 
     def describe(self) -> str:
         """What is compared."""
         ...
 
-    def write(self, kept: npt.NDArray[np.bool_], output: Path) -> None:
-        """Write the rows that stay, as they were."""
+    def writer(self, output: Path, /) -> AbstractContextManager[Callable[[Rows, Kept], None]]:
+        """What writes the rows that stay, as they were."""
         ...
 
     def write_rejects(self, output: Path, /) -> int:
@@ -99,17 +98,21 @@ def dedup(
     rows = _open(path, target, text)
     note(rows.describe())
     chosen = _engine(engine, settings, signatures is not None, note)
-    with temporary(paths) as unfinished, signature_writer(unfinished.signatures, settings) as on_sketched:
-        decision = decide(
-            rows,
-            chosen,
-            bands=settings.bands,
-            workers=workers or os.cpu_count() or 1,
-            folder=target.parent,
-            in_memory=memory_bytes // _SHARE,
-            on_sketched=on_sketched,
-        )
-        rows.write(decision.kept, unfinished.rows)
+    with temporary(paths) as unfinished:
+        with (
+            signature_writer(unfinished.signatures, settings) as on_sketched,
+            rows.writer(unfinished.rows) as write,
+        ):
+            decision = decide(
+                rows,
+                chosen,
+                write,
+                bands=settings.bands,
+                workers=workers or os.cpu_count() or 1,
+                folder=target.parent,
+                in_memory=memory_bytes // _SHARE,
+                on_sketched=on_sketched,
+            )
         write_pairs(decision, unfinished.pairs)
         write_clusters(decision, unfinished.clusters)
         rejected = rows.write_rejects(unfinished.rejects)
@@ -143,7 +146,7 @@ def _checked(source: Path, paths: OutputPaths) -> OutputPaths:
     return paths
 
 
-def _open(source: Path, output: Path, text: Sequence[str]) -> _Source:
+def _open(source: Path, output: Path, text: Sequence[str]) -> _Source[Any]:
     """The file as what its first bytes say it is."""
     shown = str(source)
     kind = _columnar_kind(source, shown)

@@ -20,7 +20,6 @@ from dataprep.kernels.staying import (
     place_buckets,
     progress_for,
 )
-from dataprep.pairs.folding import folding_of
 from dataprep.pairs.near import first_of
 from dataprep.pairs.sketches import Sketcher, sets_of
 from dataprep.pairs.words import Words, words_at
@@ -44,8 +43,6 @@ class KernelEngine:
     def sketch(self, batch: TextBatch) -> Sketched:
         """Sketch each row of a batch."""
         seeds = label_seeds(batch)
-        for part in batch.parts:
-            folding_of(part.data[part.starts.min(initial=0) : part.ends.max(initial=0)])
         found: list[Sketches] = []
         first = 0
         for block in batch.blocks(_BLOCK_BYTES):
@@ -110,42 +107,55 @@ class KernelEngine:
         boilerplate = sorted(((size, first) for first, size in large.items()), reverse=True)
         return candidates, Buckets(offsets, bucket_numbers, n_buckets), boilerplate
 
-    def compare(self, buckets: Buckets, sets: ShingleSets, sizes: npt.NDArray[np.uint8]) -> Compared:
-        """Go through the candidates in order."""
+    def comparison(self, buckets: Buckets, sizes: npt.NDArray[np.uint8]) -> KernelComparison:
+        """What goes through the candidates."""
+        return KernelComparison(self._settings, buckets, sizes)
+
+
+class KernelComparison:
+    """See `Comparison`."""
+
+    def __init__(self, settings: NearSettings, buckets: Buckets, sizes: npt.NDArray[np.uint8]) -> None:
         count = len(buckets.offsets) - 1
-        offsets, values = sets.arrays()
-        progress = progress_for(buckets)
-        partner = np.full(count, -1, np.int64)
-        similarity = np.zeros(count)
-        pairs = []
-        compared = uncompared = 0
-        for first in range(0, count, _STRETCH):
-            last = min(first + _STRETCH, count)
-            *some, done, left = go_through(
-                first,
-                last,
-                buckets,
-                progress,
-                offsets,
-                values,
-                sizes,
-                self._settings.threshold,
-                self._settings.floor,
-                MOST_REMEMBERED,
-                MOST_COMPARED,
-                partner,
-                similarity,
-            )
-            pairs.append(some)
-            compared += done
-            uncompared += left
-            sets.release()
-        earlier, later, near = (
-            (np.concatenate(columns) for columns in zip(*pairs, strict=True))
-            if pairs
-            else (np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
+        self._settings = settings
+        self._buckets = buckets
+        self._sizes = sizes
+        self._progress = progress_for(buckets)
+        self._partner = np.full(count, -1, np.int64)
+        self._similarity = np.zeros(count)
+        self._pairs: list[tuple[Ints, Ints, npt.NDArray[np.float64]]] = []
+        self._next = self._compared = self._uncompared = 0
+
+    def go_on(self, last: int, sets: ShingleSets) -> npt.NDArray[np.bool_]:
+        """See `Comparison`."""
+        first, self._next = self._next, last
+        earlier, later, near, compared, uncompared = go_through(
+            first,
+            last,
+            self._buckets,
+            self._progress,
+            sets.offsets,
+            sets.values,
+            self._sizes,
+            self._settings.threshold,
+            self._settings.floor,
+            MOST_REMEMBERED,
+            MOST_COMPARED,
+            self._partner,
+            self._similarity,
         )
-        return Compared(partner, similarity, earlier, later, near, compared, uncompared)
+        self._pairs.append((earlier, later, near))
+        self._compared += compared
+        self._uncompared += uncompared
+        if first // _STRETCH < last // _STRETCH:
+            sets.release()
+        return self._partner[first:last] < 0
+
+    def result(self) -> Compared:
+        """See `Comparison`."""
+        nothing = (np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
+        earlier, later, near = (np.concatenate(columns) for columns in zip(nothing, *self._pairs, strict=True))
+        return Compared(self._partner, self._similarity, earlier, later, near, self._compared, self._uncompared)
 
 
 def block_words(block: TextBatch) -> tuple[Words, Ints]:

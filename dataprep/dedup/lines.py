@@ -5,7 +5,8 @@ A row becomes a record by the same readers and shapes as in a run, so the same r
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -55,6 +56,15 @@ class _Parsed:
     starts: Ints
     ends: Ints
     rejects: list[Reject]
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """The bytes of a block, and where its rows lie in them."""
+
+    data: bytes
+    starts: Ints
+    ends: Ints
 
 
 def open_lines(path: Path, output: Path, shown: str, text: Sequence[str]) -> LineSource:
@@ -108,7 +118,6 @@ class LineSource:
                 error.hint = "name the columns to compare: --text COLUMN"
             raise
         self._converter = Converter(self._mapping, self._source, self._limits)
-        self._read: list[tuple[Ints, Ints]] = []
         self.rejects: list[Reject] = []
         """Rows that could not be read, known once `batches` has been gone through."""
 
@@ -122,22 +131,37 @@ class LineSource:
         Raises:
             RefusedError: after the last, if more rows were refused than `dataprep run` allows by default.
         """
-        self._read.clear()
         self.rejects.clear()
+        records = 0
         for block in self._blocks(self._source):
             parsed = self._parse(block)
             self.rejects += parsed.rejects
             if isinstance(block, LineBlock):
-                self._read.append((parsed.starts, parsed.ends))
+                records += parsed.batch.n_rows
                 yield parsed.batch
-        self._check_rejects(sum(len(starts) for starts, _ in self._read))
+        self._check_rejects(records)
 
-    def write(self, kept: Kept, output: Path) -> None:
-        """Write the kept rows: their bytes up to and with the line end."""
+    def rows(self) -> Iterator[tuple[TextBatch, Lines]]:
+        """The texts of all rows, and the lines that they are."""
+        for block in self._blocks(self._source):
+            if isinstance(block, LineBlock):
+                parsed = self._parse(block)
+                yield parsed.batch, Lines(block.lines.data, parsed.starts, parsed.ends)
+
+    @contextmanager
+    def writer(self, output: Path) -> Iterator[Callable[[Lines, Kept], None]]:
+        """What writes the kept rows: their bytes up to and with the line end."""
         with pa.output_stream(str(output), compression=self._compression) as sink:
             if self._found.csv is not None:
                 sink.write(self._header())
-            self._write_rows(kept, sink)
+
+            def write(lines: Lines, kept: Kept) -> None:
+                chosen = np.flatnonzero(kept)
+                data = memoryview(lines.data)
+                for start, end in _runs(lines.starts[chosen], lines.ends[chosen]):
+                    sink.write(data[start:end])
+
+            yield write
 
     def write_rejects(self, output: Path, /) -> int:
         """Write the rows that could not be read, one JSON object each; returns how many."""
@@ -147,16 +171,6 @@ class LineSource:
                     told = asdict(reject) | {"raw": reject.raw.decode("utf-8", "backslashreplace")}
                     sink.write(orjson.dumps(told, option=orjson.OPT_APPEND_NEWLINE))
         return len(self.rejects)
-
-    def _write_rows(self, kept: Kept, sink: pa.NativeFile) -> None:
-        blocks = (block for block in self._blocks(self._source) if isinstance(block, LineBlock))
-        first = 0
-        for block, (starts, ends) in zip(blocks, self._read, strict=True):
-            chosen = np.flatnonzero(kept[first : first + len(starts)])
-            first += len(starts)
-            data = memoryview(block.lines.data)
-            for start, end in _runs(starts[chosen], ends[chosen]):
-                sink.write(data[start:end])
 
     def _blocks(self, source: SourceConfig, block_bytes: int = _BLOCK_BYTES) -> Iterator[Block]:
         return open_blocks(

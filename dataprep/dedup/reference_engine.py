@@ -83,43 +83,9 @@ class ReferenceEngine:
         offsets = np.cumsum([0, *map(len, found)])
         return offsets, np.array([value for values in found for value in values], np.uint64)
 
-    def compare(self, buckets: list[list[int]], sets: ShingleSets, sizes: npt.NDArray[np.uint8]) -> Compared:
-        """Go through the candidates in order: see `kernels.staying.go_through`."""
-        offsets, values = sets.arrays()
-        threshold, floor = self._settings.threshold, self._settings.floor
-        partner = np.full(len(buckets), -1, np.int64)
-        similarity = np.zeros(len(buckets))
-        remembered: dict[int, list[int]] = defaultdict(list)
-        staying: dict[int, int] = defaultdict(int)
-        pairs: list[tuple[int, int, float]] = []
-        compared = uncompared = 0
-        for candidate, own in enumerate(buckets):
-            here = set(values[offsets[candidate] : offsets[candidate + 1]].tolist())
-            shared = Counter(each for bucket in own for each in remembered[bucket])
-            listed = sorted(other for other in shared if sizes[other] == sizes[candidate])
-            if len(listed) > MOST_COMPARED:
-                listed.sort(key=lambda other: -shared[other])
-            uncompared += max(len(listed) - MOST_COMPARED, 0)
-            least = floor if len(listed) <= MOST_COMPARED else threshold
-            for other in listed[:MOST_COMPARED]:
-                compared += 1
-                value = jaccard(here, set(values[offsets[other] : offsets[other + 1]].tolist()))
-                if value >= least:
-                    pairs.append((other, candidate, value))
-                if value >= threshold:
-                    partner[candidate], similarity[candidate] = other, value
-                    break
-            else:
-                for bucket in own:
-                    if len(remembered[bucket]) < MOST_REMEMBERED:
-                        remembered[bucket].append(candidate)
-                    else:
-                        uncompared += staying[bucket] - MOST_REMEMBERED
-                    staying[bucket] += 1
-        earlier, later = (np.array([pair[side] for pair in pairs], np.int64) for side in (0, 1))
-        return Compared(
-            partner, similarity, earlier, later, np.array([pair[2] for pair in pairs]), compared, uncompared
-        )
+    def comparison(self, buckets: list[list[int]], sizes: npt.NDArray[np.uint8]) -> ReferenceComparison:
+        """What goes through the candidates."""
+        return ReferenceComparison(self._settings, buckets, sizes)
 
     def _words(self, batch: TextBatch, row: int) -> list[int]:
         return [word_hash(word) for text in batch.texts_of(row) for word in words_in(text.decode(errors="replace"))]
@@ -129,6 +95,63 @@ class ReferenceEngine:
         if words < settings.least_words:
             return 0
         return settings.short_ngram if words < settings.short_below else settings.ngram
+
+
+class ReferenceComparison:
+    """See `Comparison` and `kernels.staying.go_through`."""
+
+    def __init__(self, settings: NearSettings, buckets: list[list[int]], sizes: npt.NDArray[np.uint8]) -> None:
+        self._settings = settings
+        self._buckets = buckets
+        self._sizes = sizes
+        self._partner = np.full(len(buckets), -1, np.int64)
+        self._similarity = np.zeros(len(buckets))
+        self._remembered: dict[int, list[int]] = defaultdict(list)
+        self._staying: dict[int, int] = defaultdict(int)
+        self._pairs: list[tuple[int, int, float]] = []
+        self._next = self._compared = self._uncompared = 0
+
+    def go_on(self, last: int, sets: ShingleSets) -> npt.NDArray[np.bool_]:
+        """See `Comparison`."""
+        first, self._next = self._next, last
+        for candidate in range(first, last):
+            self._look_at(candidate, sets)
+        return self._partner[first:last] < 0
+
+    def result(self) -> Compared:
+        """See `Comparison`."""
+        earlier, later = (np.array([pair[side] for pair in self._pairs], np.int64) for side in (0, 1))
+        values = np.array([pair[2] for pair in self._pairs], np.float64)
+        return Compared(self._partner, self._similarity, earlier, later, values, self._compared, self._uncompared)
+
+    def _look_at(self, candidate: int, sets: ShingleSets) -> None:
+        threshold, floor = self._settings.threshold, self._settings.floor
+        own = self._buckets[candidate]
+        here = self._set(candidate, sets)
+        shared = Counter(each for bucket in own for each in self._remembered[bucket])
+        listed = sorted(other for other in shared if self._sizes[other] == self._sizes[candidate])
+        if len(listed) > MOST_COMPARED:
+            listed.sort(key=lambda other: -shared[other])
+        self._uncompared += max(len(listed) - MOST_COMPARED, 0)
+        least = floor if len(listed) <= MOST_COMPARED else threshold
+        for other in listed[:MOST_COMPARED]:
+            self._compared += 1
+            value = jaccard(here, self._set(other, sets))
+            if value >= least:
+                self._pairs.append((other, candidate, value))
+            if value >= threshold:
+                self._partner[candidate], self._similarity[candidate] = other, value
+                return
+        for bucket in own:
+            if len(self._remembered[bucket]) < MOST_REMEMBERED:
+                self._remembered[bucket].append(candidate)
+            else:
+                self._uncompared += self._staying[bucket] - MOST_REMEMBERED
+            self._staying[bucket] += 1
+
+    @staticmethod
+    def _set(candidate: int, sets: ShingleSets) -> set[int]:
+        return set(sets.values[sets.offsets[candidate] : sets.offsets[candidate + 1]].tolist())
 
 
 def _digest(seed: bytes, data: bytes, size: int) -> bytes:

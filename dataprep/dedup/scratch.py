@@ -72,50 +72,75 @@ class KeyTable:
 
 
 class ShingleSets:
-    """Shingle sets side by side, in order of rows.
+    """Shingle sets side by side, in order of candidates, with room for those that are still to come.
 
     Args:
+        count: candidates in all.
         folder: where there is room for a scratch file.
         in_memory: bytes up to which no file is used.
+
+    Attributes:
+        offsets: where each set begins, and the end; only as far as sets were added: shape (count + 1,).
+        values: of all sets; perhaps a file mapped into memory.
+
+    >>> sets = ShingleSets(3, Path(tempfile.gettempdir()), in_memory=16)
+    >>> sets.append(np.array([0, 1, 2]), np.array([5, 6], np.uint64))
+    >>> sets.forget(0, np.array([False, True]))
+    >>> sets.append(np.array([0, 3]), np.array([7, 8, 9], np.uint64))
+    >>> sets.offsets.tolist(), sets.values[:4].tolist()
+    ([0, 0, 1, 4], [6, 7, 8, 9])
+    >>> sets.close()
     """
 
-    def __init__(self, folder: Path, in_memory: int = IN_MEMORY_BYTES) -> None:
+    def __init__(self, count: int, folder: Path, in_memory: int = IN_MEMORY_BYTES) -> None:
+        self.offsets = np.zeros(count + 1, np.int64)
+        self.values: Hashes = np.empty(in_memory // _WORD, np.uint64)  # takes memory only as far as it is written
         self._folder = folder
-        self._left = in_memory
-        self._sizes: list[npt.NDArray[np.int64]] = [np.zeros(1, np.int64)]
-        self._held: list[Hashes] = []
+        self._count = 0
         self._file: IO[bytes] | None = None
         self._mapped: mmap.mmap | None = None
 
     def append(self, offsets: npt.NDArray[np.int64], values: Hashes) -> None:
-        """Add the sets of some rows, as `sets_of` gives them."""
-        self._sizes.append(np.diff(offsets))
-        self._left -= values.nbytes
-        if self._left < 0 and self._file is None:
-            self._file = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115 - for the table's life
-            for held in self._held:
-                self._file.write(held.data)
-            self._held.clear()
-        if self._file is None:
-            self._held.append(values)
+        """Add the sets of some candidates, as `sets_of` gives them."""
+        start = int(self.offsets[self._count])
+        end = start + len(values)
+        if self._file is not None or end > len(self.values):
+            self._write(start, values, end)
         else:
-            self._file.write(values.data)
+            self.values[start:end] = values
+        self.offsets[self._count : self._count + len(offsets)] = start + offsets
+        self._count += len(offsets) - 1
 
-    def arrays(self) -> tuple[npt.NDArray[np.int64], Hashes]:
-        """Offsets, shape (n + 1,), and all values; the latter perhaps a file mapped into memory."""
-        offsets = np.cumsum(np.concatenate(self._sizes))
-        if self._file is None:
-            return offsets, np.concatenate(self._held) if self._held else np.empty(0, np.uint64)
-        self._file.flush()
-        self._mapped = mmap.mmap(self._file.fileno(), 0, prot=mmap.PROT_READ)
-        return offsets, np.frombuffer(self._mapped, np.uint64)
+    def forget(self, first: int, staying: npt.NDArray[np.bool_]) -> None:
+        """Empty the sets of the last candidates, from `first` on, that do not stay: nobody is compared with them."""
+        if self._file is not None:
+            return
+        sizes = np.diff(self.offsets[first : self._count + 1])
+        start, end = self.offsets[[first, self._count]].tolist()
+        left = self.values[start:end][np.repeat(staying, sizes)]
+        self.values[start : start + len(left)] = left
+        self.offsets[first + 1 : self._count + 1] = start + np.cumsum(sizes * staying)
+
+    def release(self) -> None:
+        """Give back the memory that looking at a mapped file has taken; it is read again where it is needed."""
+        if self._mapped is not None:
+            self._mapped.madvise(mmap.MADV_DONTNEED)
 
     def close(self) -> None:
         """Let go of the scratch file; arrays that were given stay as they are."""
         if self._file is not None:
             self._file.close()
 
-    def release(self) -> None:
-        """Give back the memory that looking at a mapped file has taken; it is read again where it is needed."""
-        if self._mapped is not None:
-            self._mapped.madvise(mmap.MADV_DONTNEED)
+    def _write(self, start: int, values: Hashes, end: int) -> None:
+        """Write sets to the file, and map more of it where they end beyond what is mapped."""
+        if self._file is None:
+            self._file = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115 - for the sets' life
+            self._file.write(self.values[:start].data)
+        self._file.seek(start * _WORD)
+        self._file.write(values.data)
+        self._file.flush()
+        if self._mapped is None or end > len(self.values):
+            room = 2 * end  # a hole in the file: takes no room on the disk
+            self._file.truncate(room * _WORD)
+            self._mapped = mmap.mmap(self._file.fileno(), room * _WORD, prot=mmap.PROT_READ)
+            self.values = np.frombuffer(self._mapped, np.uint64)

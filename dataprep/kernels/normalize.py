@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from dataprep.kernels import instruction, kernel
 from dataprep.kernels.bits import load_word
+from dataprep.kernels.grow import doubled
 from dataprep.kernels.utf8 import decode
 
 UNKNOWN: Final = 0
@@ -62,37 +63,42 @@ store_word = cast("Callable[[npt.NDArray[np.uint8], int, np.uint64], None]", ins
 
 @kernel
 def normalize(
-    offsets: npt.NDArray[np.int32],
+    starts: npt.NDArray[np.int64],
+    ends: npt.NDArray[np.int64],
     data: npt.NDArray[np.uint8],
     becomes: npt.NDArray[np.int32],
     piece_offsets: npt.NDArray[np.int32],
     pieces: npt.NDArray[np.uint8],
     unknown: npt.NDArray[np.bool_],
-) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64], npt.NDArray[np.bool_], int]:
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64], npt.NDArray[np.bool_], npt.NDArray[np.int32]]:
     """Normalise m texts.
 
     Args:
-        offsets: where each text begins in `data`, and the end: shape (m + 1,).
+        starts, ends: where each text lies in `data`: shape (m,).
         data: UTF-8.
         becomes: for each code point UNKNOWN, SAME, BLANK, CONTEXTUAL or a piece: shape (2**21,), which is
             as far as damaged UTF-8 can reach.
         piece_offsets: where each piece begins in `pieces`, and the end.
         pieces: UTF-8; no piece is longer than a code point that becomes it.
-        unknown: shape (2**21,); set for each UNKNOWN code point met.
+        unknown: room to mark code points in, shape (2**21,), all False, before and after.
 
     Returns:
         Normalised UTF-8; the bounds of each text in it, shape (m + 1,); which texts have CONTEXTUAL code points (they
-        are empty there), shape (m,); how many UNKNOWN code points were met (if any, the rest means nothing).
+        are empty there), shape (m,); the UNKNOWN code points met, each once (if any, the rest means nothing).
     """
-    count = len(offsets) - 1
-    out = np.empty(offsets[count] - offsets[0] + 8, np.uint8)
+    count = len(starts)
+    size = 8
+    for text in range(count):
+        size += ends[text] - starts[text]
+    out = np.empty(size, np.uint8)
     bounds = np.zeros(count + 1, np.int64)
     contextual = np.zeros(count, np.bool_)
-    strangers = 0
+    strangers = np.empty(64, np.int32)
+    n_strangers = 0
     at = 0
     for text in range(count):
-        index = int(offsets[text])
-        end = int(offsets[text + 1])
+        index = starts[text]
+        end = ends[text]
         start = at
         after_blank = True  # nothing written yet: leading white space is dropped
         while index < end:
@@ -115,7 +121,7 @@ def normalize(
                 at, after_blank = _put_ascii(out, at, after_blank, data[index])
                 index += 1
                 continue
-            code, size = decode(data, index, end)
+            code, code_bytes = decode(data, index, end)
             target = becomes[code]
             if target >= FIRST_PIECE:
                 piece = target - FIRST_PIECE
@@ -130,18 +136,23 @@ def normalize(
                 at = start
                 break
             else:
-                if target == UNKNOWN:
+                if target == UNKNOWN and not unknown[code]:
                     unknown[code] = True
-                    strangers += 1
-                for place in range(index, index + size):
+                    if n_strangers == strangers.size:
+                        strangers = doubled(strangers)
+                    strangers[n_strangers] = code
+                    n_strangers += 1
+                for place in range(index, index + code_bytes):
                     out[at] = data[place]
                     at += 1
                 after_blank = False
-            index += size
+            index += code_bytes
         if at > start and out[at - 1] == _SPACE:
             at -= 1
         bounds[text + 1] = at
-    return out, bounds, contextual, strangers
+    for stranger in range(n_strangers):
+        unknown[strangers[stranger]] = False
+    return out, bounds, contextual, strangers[:n_strangers]
 
 
 @kernel

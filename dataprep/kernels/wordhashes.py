@@ -18,7 +18,6 @@ from dataprep.kernels.utf8 import (
     HASH_SEED,
     Bytes,
     Hashes,
-    Int32s,
     Int64s,
     decode,
     finish_hash,
@@ -147,9 +146,9 @@ def find_words(data: Bytes, start: int, end: int, classes: Bytes, direct: Bytes,
 
 @kernel
 def hash_words(
-    data: Bytes, text_starts: Int64s, text_ends: Int64s, classes: Bytes, direct: Bytes
-) -> tuple[Hashes, Int64s, Int64s, npt.NDArray[np.bool_]]:
-    """Hashes of the words of m texts.
+    data: Bytes, text_starts: Int64s, text_ends: Int64s, classes: Bytes, direct: Bytes, words: Hashes, count: int
+) -> tuple[Int64s, Int64s, npt.NDArray[np.bool_], int]:
+    """Append the hashes of the words of m texts to the first `count` of `words`.
 
     Args:
         data: text i is the UTF-8 in `data[text_starts[i]:text_ends[i]]`.
@@ -157,58 +156,20 @@ def hash_words(
         classes: `codepoints.CLASSES`.
         direct: for each code point beyond ASCII whether it makes the same words in a normalised text, 0 or 1; texts
             with others are left out.
+        words: with room for as many more as `most_words` says.
 
     Returns:
-        Hashes of all words; where those of each text begin and end, shape (m,); which texts were left out, shape (m,).
+        Where the words of each text begin and end, shape (m,); which texts were left out, shape (m,); how many words
+        there are now.
     """
     n_texts = text_starts.size
-    most = 0
-    for text in range(n_texts):
-        most += (text_ends[text] - text_starts[text] + 1) >> 1  # between two words of one byte there is another byte
-    words = np.empty(most, np.uint64)
     starts = np.empty(n_texts, np.int64)
     ends = np.empty(n_texts, np.int64)
     left_out = np.zeros(n_texts, np.bool_)
-    count = 0
     for text in range(n_texts):
         starts[text] = count
         found = find_words(data, text_starts[text], text_ends[text], classes, direct, words, count)
         left_out[text] = found < 0
         count = max(count, found)
         ends[text] = count
-    return words[:count], starts, ends, left_out
-
-
-@kernel
-def find_unknown(data: Bytes, becomes: Int32s, unknown: npt.NDArray[np.bool_]) -> int:
-    """Set `unknown` for each code point beyond ASCII of some UTF-8 that `becomes` has nothing about, 0.
-
-    Args:
-        data: texts, side by side.
-        becomes, unknown: see `normalize.normalize`.
-
-    Returns:
-        How many were met.
-    """
-    found = 0
-    index = 0
-    end = data.size
-    while index < end:
-        if index + _CHUNK <= end:
-            seen = _NOTHING
-            for part in range(8):
-                seen |= load_word(data, index + 8 * part)
-            if seen & _HIGH == _NOTHING:
-                index += _CHUNK
-                continue
-        stop = min(index + _CHUNK, end)
-        while index < stop:
-            if data[index] < 0x80:
-                index += 1
-            else:
-                code, size = decode(data, index, end)
-                index += size
-                if becomes[code] == 0:
-                    unknown[code] = True
-                    found += 1
-    return found
+    return starts, ends, left_out, count

@@ -23,15 +23,13 @@ import numpy.typing as npt
 from dataprep.kernels.codepoints import BLANK as PARTING
 from dataprep.kernels.codepoints import CLASSES
 from dataprep.kernels.normalize import BLANK, CONTEXTUAL, FIRST_PIECE, SAME, normalize
-from dataprep.kernels.wordhashes import find_unknown
 from dataprep.pairs.normal import fold_stages, normalize_text
 
 __all__ = [
     "Folding",
-    "FoldingTable",
     "NormalizedTexts",
-    "folding_of",
     "known_folding",
+    "normalize_at",
     "normalize_text",
     "normalize_texts",
     "piece_of",
@@ -41,6 +39,10 @@ T = TypeVar("T", bound=np.generic)
 
 TABLE_SIZE: Final = 1 << 21
 """Entries of the table: beyond the last code point, because damaged UTF-8 can decode to more."""
+_MOST_PIECES: Final = 1 << 15
+"""Room for pieces; Unicode 14 has 5,124 of them."""
+_PIECE_BYTES: Final = 4
+"""The most that a code point takes, and so a piece."""
 
 
 def _stands_alone(text: str) -> bool:
@@ -70,80 +72,76 @@ def piece_of(char: str) -> str | None:
     return None if any(part.isspace() for part in piece) else piece
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Folding:
-    """What is known of code points so far, as arrays for the kernel. Never changes; learning makes another one."""
+    """What is known of code points so far, as arrays for the kernels, shared by all threads.
 
-    becomes: npt.NDArray[np.int32]
-    """For the kernel: SAME, BLANK, CONTEXTUAL, a piece, or 0 where nothing is known."""
-    direct: npt.NDArray[np.uint8]
-    """1 where a code point is known to make the same words before and after: it stays as it is, or both it and what
-    becomes of it only part words, as `…` and `...` do."""
-    piece_offsets: npt.NDArray[np.int32]
-    pieces: npt.NDArray[np.uint8]
+    It grows in place, for a copy of the arrays takes longer (3 ms) than what a batch of texts brings. Entries are
+    written once, and a piece before the entry that refers to it, so a kernel that reads meanwhile finds a code point
+    either known, with all that belongs to it, or unknown. That never changes a result, only who computes it.
 
-    @classmethod
-    def empty(cls) -> Folding:
-        """Nothing known yet."""
-        return cls(
-            np.zeros(TABLE_SIZE, np.int32), np.zeros(TABLE_SIZE, np.uint8), np.zeros(1, np.int32), np.empty(0, np.uint8)
-        )
+    Attributes:
+        becomes: SAME, BLANK, CONTEXTUAL, a piece, or 0 where nothing is known: shape (TABLE_SIZE,).
+        direct: 1 where a code point is known to make the same words before and after: it stays as it is, or both it and
+            what becomes of it only part words, as `…` and `...` do.
+        piece_offsets: where each piece begins in `pieces`, and the end.
+        pieces: UTF-8.
+    """
 
-    def with_codes(self, codes: Iterable[int]) -> Folding:
-        """The same with more code points known."""
-        becomes, direct = self.becomes.copy(), self.direct.copy()
-        offsets = self.piece_offsets.tolist()
-        added: list[bytes] = []
-        for code in codes:
-            piece = piece_of(chr(code)) if _is_character(code) else None
-            if piece is not None:
-                parts = CLASSES[code] <= PARTING and all(CLASSES[ord(each)] <= PARTING for each in piece)
-                direct[code] = piece == chr(code) or parts
-            if piece is None or len(piece.encode()) > len(chr(code).encode()):
-                becomes[code] = CONTEXTUAL
-            elif piece == " ":
-                becomes[code] = BLANK
-            elif piece == chr(code):
-                becomes[code] = SAME
-            else:
-                becomes[code] = FIRST_PIECE + len(offsets) - 1
-                added.append(piece.encode())
-                offsets.append(offsets[-1] + len(added[-1]))
-        pieces = np.concatenate([self.pieces, np.frombuffer(b"".join(added), np.uint8)])
-        return Folding(becomes, direct, np.array(offsets, np.int32), pieces)
+    def __init__(self) -> None:
+        self.becomes = np.zeros(TABLE_SIZE, np.int32)
+        self.direct = np.zeros(TABLE_SIZE, np.uint8)
+        self.piece_offsets = np.zeros(_MOST_PIECES + 1, np.int32)
+        self.pieces = np.zeros(_MOST_PIECES * _PIECE_BYTES, np.uint8)
+        self._n_pieces = 0
+        self._learning = threading.Lock()
+        self._writing = threading.Lock()
+
+    def learn(self, codes: Iterable[int]) -> None:
+        """Look up code points, those that nobody has looked up before."""
+        with self._learning:
+            for code in codes:
+                if not self.becomes[code]:
+                    target, direct = self._look_up(code)
+                    with self._writing:  # taken after the piece is written: what comes after is not seen before
+                        self.direct[code] = direct
+                        self.becomes[code] = target
+
+    def _look_up(self, code: int) -> tuple[int, bool]:
+        """What a code point becomes, and whether it is direct."""
+        char = chr(code) if _is_character(code) else None
+        piece = None if char is None else piece_of(char)
+        if char is None or piece is None:
+            return CONTEXTUAL, False
+        encoded = piece.encode()
+        parts = CLASSES[code] <= PARTING and all(CLASSES[ord(each)] <= PARTING for each in piece)
+        direct = bool(piece == char or parts)
+        if len(encoded) > len(char.encode()) or self._n_pieces == _MOST_PIECES:
+            return CONTEXTUAL, direct
+        if piece == " ":
+            return BLANK, direct
+        return (SAME, direct) if piece == char else (FIRST_PIECE + self._add(encoded), direct)
+
+    def _add(self, piece: bytes) -> int:
+        """Write a piece; returns its number."""
+        with self._writing:
+            number = self._n_pieces
+            start = int(self.piece_offsets[number])
+            self.pieces[start : start + len(piece)] = np.frombuffer(piece, np.uint8)
+            self.piece_offsets[number + 1] = start + len(piece)
+            self._n_pieces += 1
+        return number
 
 
 def _is_character(code: int) -> bool:
     return code <= sys.maxunicode and not 0xD800 <= code <= 0xDFFF
 
 
-class FoldingTable:
-    """The folding that all threads share and extend. What it knows never changes a result, only who computes it."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._folding = Folding.empty()
-
-    @property
-    def folding(self) -> Folding:
-        """All that is known now."""
-        return self._folding
-
-    def learn(self, codes: npt.NDArray[np.int64]) -> Folding:
-        """Look up code points that nobody has looked up before, and return all that is known."""
-        with self._lock:
-            new = codes[self._folding.becomes[codes] == 0]
-            if len(new):
-                self._folding = self._folding.with_codes(new.tolist())
-            return self._folding
-
-
-_TABLE: Final = FoldingTable()
+_FOLDING: Final = Folding()
 
 
 def known_folding() -> Folding:
     """What is known of code points so far."""
-    return _TABLE.folding
+    return _FOLDING
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,19 +172,6 @@ def _read_only(array: npt.NDArray[T]) -> npt.NDArray[T]:
     return view
 
 
-def folding_of(data: npt.NDArray[np.uint8]) -> Folding:
-    """What is known of code points, once those of some UTF-8 have been looked up.
-
-    Worth it for megabytes at a time: what is learnt from them all at once costs one copy of the table (3 ms).
-    """
-    unknown = _unknown()
-    if not find_unknown(_read_only(data), _TABLE.folding.becomes, unknown):
-        return _TABLE.folding
-    folding = _TABLE.learn(np.flatnonzero(unknown))
-    unknown[:] = False
-    return folding
-
-
 _THREAD: Final = threading.local()
 
 
@@ -208,18 +193,34 @@ def normalize_texts(offsets: npt.NDArray[np.int32], data: npt.NDArray[np.uint8])
     >>> normalize_texts(np.array([0, 3, 9], np.int32), np.frombuffer("AÉ \u4f60 e".encode(), np.uint8)).to_list()
     [b'a\xc3\xa9', b'\xe4\xbd\xa0 e']
     """
-    folding = _TABLE.folding
+    return normalize_at(offsets[:-1].astype(np.int64), offsets[1:].astype(np.int64), data)
+
+
+def normalize_at(
+    starts: npt.NDArray[np.int64], ends: npt.NDArray[np.int64], data: npt.NDArray[np.uint8]
+) -> NormalizedTexts:
+    """Normalise texts that lie anywhere in some bytes.
+
+    Args:
+        starts, ends: where each text lies: shape (m,).
+        data: UTF-8; what is damaged counts as U+FFFD.
+    """
+    known, plain, unknown = _FOLDING, _read_only(data), _unknown()
     while True:
-        unknown = _unknown()
         copies, bounds, contextual, strangers = normalize(
-            _read_only(offsets), _read_only(data), folding.becomes, folding.piece_offsets, folding.pieces, unknown
+            starts, ends, plain, known.becomes, known.piece_offsets, known.pieces, unknown
         )
-        if not strangers:
+        if not len(strangers):
             break
-        folding = _TABLE.learn(np.flatnonzero(unknown))
-        unknown[:] = False
+        known.learn(strangers.tolist())
     by_python = {
-        place: normalize_text(data[offsets[place] : offsets[place + 1]].tobytes().decode(errors="replace")).encode()
-        for place in np.flatnonzero(contextual).tolist()
+        place: _normalized(data[starts[place] : ends[place]].tobytes()) for place in np.flatnonzero(contextual).tolist()
     }
     return NormalizedTexts(copies, bounds, by_python)
+
+
+def _normalized(text: bytes) -> bytes:
+    """`normalize_text`, line by line: nothing combines with a line feed, and most lines are ASCII."""
+    lines = text.lower().decode(errors="replace").split("\n")  # ASCII letters alone
+    folded = [line if line.isascii() else fold_stages(line)[-1] for line in lines]
+    return " ".join("\n".join(folded).split()).encode()

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from dataprep.kernels.codepoints import CLASSES
 from dataprep.kernels.scan import CHARS, Scan
 from dataprep.kernels.wordhashes import hash_words
-from dataprep.pairs.folding import TABLE_SIZE, known_folding, normalize_texts
+from dataprep.pairs.folding import TABLE_SIZE, known_folding, normalize_at
 
 _EVERY: Final = np.ones(TABLE_SIZE, np.uint8)
 """For texts that are normalised already."""
@@ -77,8 +77,10 @@ def words_at(
         data: UTF-8.
     """
     direct = known_folding().direct  # texts with code points that nobody has looked up yet are normalised
-    hashes, starts, ends, left_out = hash_words(_read_only(data), text_starts, text_ends, CLASSES, direct)
-    return _with_normalized(Words(hashes, starts, ends), np.flatnonzero(left_out), text_starts, text_ends, data)
+    hashes = np.empty(_most_words(text_starts, text_ends), np.uint64)
+    starts, ends, left_out, count = hash_words(_read_only(data), text_starts, text_ends, CLASSES, direct, hashes, 0)
+    words = Words(hashes[:count], starts, ends)
+    return _with_normalized(words, np.flatnonzero(left_out), text_starts, text_ends, data, hashes)
 
 
 def _with_normalized(
@@ -87,36 +89,38 @@ def _with_normalized(
     text_starts: npt.NDArray[np.int64],
     text_ends: npt.NDArray[np.int64],
     data: npt.NDArray[np.uint8],
+    room: npt.NDArray[np.uint64] | None = None,
 ) -> Words:
-    """The same with the words of normalised copies for some of the texts, those that are not all ASCII."""
+    """The same with the words of normalised copies for some of the texts.
+
+    Args:
+        words: their words, which are replaced.
+        foreign: those texts.
+        text_starts, text_ends, data: all texts.
+        room: an array that begins with the hashes of `words` and may have room for more.
+    """
     if not len(foreign):
         return words
-    copies = normalize_texts(*_side_by_side(text_starts[foreign], text_ends[foreign], data))
+    copies = normalize_at(text_starts[foreign], text_ends[foreign], data)
     bounds, text = copies.bounds, copies.data
     if copies.contextual:
         whole = copies.to_list()
         bounds, text = np.cumsum([0, *map(len, whole)]), np.frombuffer(b"".join(whole), np.uint8)
     starts, ends = bounds[:-1].astype(np.int64), bounds[1:].astype(np.int64)
-    hashes, starts, ends, _ = hash_words(_read_only(text), starts, ends, CLASSES, _EVERY)
-    shift = len(words.hashes)
-    words.starts[foreign] = starts + shift
-    words.ends[foreign] = ends + shift
-    return replace(words, hashes=np.concatenate([words.hashes, hashes]))
+    count = len(words.hashes)
+    most = count + _most_words(starts, ends)
+    if room is None or most > len(room):
+        room = np.empty(most, np.uint64)
+        room[:count] = words.hashes
+    starts, ends, _, count = hash_words(_read_only(text), starts, ends, CLASSES, _EVERY, room, count)
+    words.starts[foreign] = starts
+    words.ends[foreign] = ends
+    return replace(words, hashes=room[:count])
 
 
-def _side_by_side(
-    starts: npt.NDArray[np.int64], ends: npt.NDArray[np.int64], data: npt.NDArray[np.uint8]
-) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.uint8]]:
-    """Texts copied to stand side by side, with offsets."""
-    sizes = ends - starts
-    bounds = np.zeros(len(sizes) + 1, np.int64)
-    np.cumsum(sizes, out=bounds[1:])
-    copies = np.empty(bounds[-1], np.uint8)
-    for start, end, first, last in zip(
-        *(each.tolist() for each in (starts, ends, bounds[:-1], bounds[1:])), strict=True
-    ):
-        copies[first:last] = data[start:end]
-    return bounds.astype(np.int32), copies
+def _most_words(starts: npt.NDArray[np.int64], ends: npt.NDArray[np.int64]) -> int:
+    """The most words that texts can have: between two of one byte there is another byte."""
+    return int(((ends - starts + 1) >> 1).sum())
 
 
 def _read_only(array: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sys
 import unicodedata
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from dataprep.pairs import folding
 from dataprep.pairs.folding import normalize_text, normalize_texts, piece_of
 
 _TRICKY = (
@@ -76,3 +79,13 @@ def test_damaged_utf8_is_read_without_harm() -> None:
     first, second = normalize_texts(np.array([0, 2, len(data)], np.int32), data).to_list()
     assert first == b"ok"
     assert second
+
+
+def test_threads_that_learn_at_the_same_time_agree_with_the_definition(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each thread meets code points that others are just looking up."""
+    monkeypatch.setattr(folding, "_FOLDING", folding.Folding())
+    codes = [code for code in range(0x80, 0x3400) if piece_of(chr(code)) != chr(code)]
+    blocks = [["".join(map(chr, codes[first::7])) + " Z" for first in range(7)] for _ in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(by_kernel, blocks))
+    assert found == [[normalize_text(text).encode() for text in block] for block in blocks]
