@@ -64,7 +64,7 @@ def piece_of(char: str) -> str | None:
     ('é', None, ' ')
     """
     stages = fold_stages(char)
-    if not all(_stands_alone(stage) for stage in (char, *stages)):
+    if not all(map(_stands_alone, {char, *stages})):
         return None
     piece = stages[-1]
     if piece.isspace():
