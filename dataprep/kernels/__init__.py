@@ -117,10 +117,6 @@ def _compile(function: Callable[..., Any]) -> Any:
     import numba
     from numba.core import config
 
-    space = function.__globals__  # numba takes what a kernel calls from there, and must find it compiled
-    for name in function.__code__.co_names:
-        if isinstance(called := space.get(name), _Later):
-            space[name] = called.made()
     settings: Any = config  # its names are made at run time, from the environment
     before = settings.CACHE_DIR
     settings.CACHE_DIR = str(cache_folder())
@@ -153,9 +149,20 @@ def _load_lean(compiled: Any) -> None:
     def load(signature: Any, target: Any) -> Any:
         rtsys.initialize(target)
         found = loading._load_overload(signature, target)
-        return usual(signature, target) if found is None else found
+        if found is None:
+            _make_callees(compiled.py_func)
+            found = usual(signature, target)
+        return found
 
     loading.load_overload = load
+
+
+def _make_callees(function: Callable[..., Any]) -> None:
+    """Make what a kernel calls: numba takes it from the kernel's module, and must find it made."""
+    space = function.__globals__
+    for name in function.__code__.co_names:
+        if isinstance(called := space.get(name), _Later):
+            space[name] = called.made()
 
 
 def _tell_failures(compiled: Any) -> None:

@@ -20,8 +20,7 @@ from dataprep.kernels.wordhashes import hash_words
 from dataprep.pairs.folding import TABLE_SIZE, known_folding, normalize_at
 
 _EVERY: Final = np.ones(TABLE_SIZE, np.uint8)
-"""For texts that are normalised already."""
-_EVERY.setflags(write=False)
+"""For texts that are normalised already. Not marked as not writable, which would compile a kernel once more."""
 
 
 @dataclass(frozen=True, slots=True)
