@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from dataprep.kernels import instruction, kernel
 from dataprep.kernels.bits import load_word
-from dataprep.kernels.grow import doubled
+from dataprep.kernels.grow import doubled, larger
 from dataprep.kernels.utf8 import decode
 
 UNKNOWN: Final = 0
@@ -27,7 +27,7 @@ SAME: Final = 1
 BLANK: Final = 2
 """White space, or becomes white space."""
 CONTEXTUAL: Final = 3
-"""What it becomes depends on its neighbours, or takes more bytes than it has."""
+"""What it becomes depends on its neighbours."""
 FIRST_PIECE: Final = 4
 """Code points from this value on become the piece of that number (less FIRST_PIECE)."""
 
@@ -79,7 +79,7 @@ def normalize(
         becomes: for each code point UNKNOWN, SAME, BLANK, CONTEXTUAL or a piece: shape (2**21,), which is
             as far as damaged UTF-8 can reach.
         piece_offsets: where each piece begins in `pieces`, and the end.
-        pieces: UTF-8; no piece is longer than a code point that becomes it.
+        pieces: UTF-8; a blank may be the first of one, and is left out after another.
         unknown: room to mark code points in, shape (2**21,), all False, before and after.
 
     Returns:
@@ -87,10 +87,10 @@ def normalize(
         are empty there), shape (m,); the UNKNOWN code points met, each once (if any, the rest means nothing).
     """
     count = len(starts)
-    size = 8
+    left = 8  # bytes of the texts that follow, and the most that is written past an end
     for text in range(count):
-        size += ends[text] - starts[text]
-    out = np.empty(size, np.uint8)
+        left += ends[text] - starts[text]
+    out = np.empty(left, np.uint8)
     bounds = np.zeros(count + 1, np.int64)
     contextual = np.zeros(count, np.bool_)
     strangers = np.empty(64, np.int32)
@@ -99,6 +99,7 @@ def normalize(
     for text in range(count):
         index = starts[text]
         end = ends[text]
+        left -= end - index
         start = at
         after_blank = True  # nothing written yet: leading white space is dropped
         while index < end:
@@ -124,8 +125,14 @@ def normalize(
             code, code_bytes = decode(data, index, end)
             target = becomes[code]
             if target >= FIRST_PIECE:
-                piece = target - FIRST_PIECE
-                for place in range(piece_offsets[piece], piece_offsets[piece + 1]):
+                piece = piece_offsets[target - FIRST_PIECE]
+                piece_end = piece_offsets[target - FIRST_PIECE + 1]
+                room = piece_end - piece + end - index + left
+                if at + room > out.size:  # the piece is longer than its code point
+                    out = larger(out, at, 2 * (at + room))
+                if after_blank and pieces[piece] == _SPACE:
+                    piece += 1
+                for place in range(piece, piece_end):
                     out[at] = pieces[place]
                     at += 1
                 after_blank = False

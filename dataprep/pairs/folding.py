@@ -40,9 +40,9 @@ T = TypeVar("T", bound=np.generic)
 TABLE_SIZE: Final = 1 << 21
 """Entries of the table: beyond the last code point, because damaged UTF-8 can decode to more."""
 _MOST_PIECES: Final = 1 << 15
-"""Room for pieces; Unicode 14 has 5,124 of them."""
-_PIECE_BYTES: Final = 4
-"""The most that a code point takes, and so a piece."""
+"""Room for pieces; Unicode 14 has 6,110 of them."""
+_PIECE_BYTES: Final = 16
+"""The most that one takes; texts with what becomes more, one ligature of a whole phrase, are left to Python."""
 
 
 def _stands_alone(text: str) -> bool:
@@ -69,7 +69,7 @@ def piece_of(char: str) -> str | None:
     piece = stages[-1]
     if piece.isspace():
         return " "
-    return None if any(part.isspace() for part in piece) else piece
+    return None if any(part.isspace() for part in piece[1:]) or len(piece.encode()) > _PIECE_BYTES else piece
 
 
 class Folding:
@@ -115,7 +115,7 @@ class Folding:
         encoded = piece.encode()
         parts = CLASSES[code] <= PARTING and all(CLASSES[ord(each)] <= PARTING for each in piece)
         direct = bool(piece == char or parts)
-        if len(encoded) > len(char.encode()) or self._n_pieces == _MOST_PIECES:
+        if self._n_pieces == _MOST_PIECES:
             return CONTEXTUAL, direct
         if piece == " ":
             return BLANK, direct

@@ -35,7 +35,17 @@ def by_kernel(texts: list[str]) -> list[bytes]:
 
 @settings(max_examples=150, deadline=None)
 @given(st.lists(_TEXTS, max_size=6))
-@example([_TRICKY, "MiXed  case\tand  more than eight ", " " * 20 + "A" * 20 + " " * 20, ""])
+@example(
+    [
+        "½" * 99,
+        "\u00a8" * 9 + " \u00b4 x",
+        "\u337f" * 50,
+        _TRICKY,
+        "MiXed  case\tand  more than eight ",
+        " " * 20 + "A" * 20 + " " * 20,
+        "",
+    ]
+)
 def test_the_kernel_agrees_with_the_definition(texts: list[str]) -> None:
     assert by_kernel(texts) == [normalize_text(text).encode() for text in texts]
 
