@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from dataprep.errors import InputError
 from trainer.check.batching import Proposal, propose
 from trainer.check.memory import Workload, estimate, memory_text, smallest_card
 from trainer.check.shapes import ModelShape
@@ -31,22 +32,27 @@ class Needs:
     """What training needs.
 
     Attributes:
-        shape: the model in numbers.
-        memory: bytes by method.
+        shape: the model in numbers; None where its configuration is not known here.
+        memory: bytes by method; empty where it is not estimated.
         cards: the smallest card in GB by method; None where none of 8 to 80 GB holds it.
         proposal: batch and accumulation for the recipe's method on its smallest card.
         time: of the whole run; None where it was not probed.
+        not_estimated: why there is no estimate of memory; None where there is one.
     """
 
-    shape: ModelShape
+    shape: ModelShape | None
     memory: Mapping[str, int]
     cards: Mapping[str, int | None]
     proposal: Proposal | None
     time: TimeEstimate | None = None
+    not_estimated: str | None = None
 
     def lines(self, recipe: Recipe) -> list[str]:
         """In words, a sentence a line."""
-        found = [f"{self.shape.parameters:,} parameters, family {self.shape.family}"]
+        if self.shape is None:
+            found = [f"memory is not estimated: {self.not_estimated}"]
+        else:
+            found = [f"{self.shape.parameters:,} parameters, family {self.shape.family}"]
         for method, needed in self.memory.items():
             card = self.cards[method]
             where = f"a card of {card} GB" if card is not None else "no single card of 80 GB"
@@ -62,14 +68,17 @@ class Needs:
 
 
 def needs(config: Mapping[str, Any], recipe: Recipe, length: int) -> Needs:
-    """Memory, cards and a batch, by arithmetic.
+    """Memory, cards and a batch, by arithmetic; none of them for a model that the arithmetic does not know.
 
     Args:
         config: the model's configuration, as `config.json` has it.
         recipe: of the run.
         length: tokens of a row.
     """
-    shape = ModelShape.from_config(config)
+    try:
+        shape = ModelShape.from_config(config)
+    except InputError as error:  # it can be trained all the same: what cannot was refused when it was found
+        return Needs(None, {}, {}, None, not_estimated=error.message)
     work = {method: _workload(method, recipe, length) for method in _METHODS}
     memory: dict[str, int] = {method: estimate(shape, load).total for method, load in work.items()}
     cards: dict[str, int | None] = {method: smallest_card(needed) for method, needed in memory.items()}

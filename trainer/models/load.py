@@ -6,6 +6,7 @@ bfloat16; beside adapters the frozen weights can be bfloat16 themselves.
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -144,13 +145,15 @@ def load(folder: Path, config: ModelConfig, base: Path, seed: int) -> Loaded:
         notes.append(f"dropout {config.dropout:g} in {len(modules)} modules, by {', '.join(names)}")
     if config.method == "lora":
         model = with_adapters(model, config)
+        if config.lora.dropout and not model.peft_config["default"].lora_dropout:
+            notes.append(f"adapters have no dropout: beside experts there can be none (not {config.lora.dropout:g})")
         trained = sum(each.numel() for each in model.parameters() if each.requires_grad)
         notes.append(f"adapters of rank {config.lora.rank} on {_targets(config)}: {trained:,} trained weights")
     return Loaded(model, tokenizer, folder, bfloat16, tuple(notes))
 
 
 def with_adapters(model: Any, config: ModelConfig) -> Any:
-    """The model with low-rank adapters.
+    """The model with low-rank adapters; without dropout where some stand beside experts, as peft knows none there.
 
     Raises:
         InputError: a target is no module of it, or its head.
@@ -167,7 +170,18 @@ def with_adapters(model: Any, config: ModelConfig) -> Any:
         target_modules=lora.targets if lora.targets == "all-linear" else list(lora.targets),
         task_type=TaskType.CAUSAL_LM,
     )
+    if _beside_experts(adapters, model):
+        adapters.lora_dropout = 0.0
     return get_peft_model(model, adapters)
+
+
+def _beside_experts(adapters: Any, model: Any) -> bool:
+    """Whether an adapter would stand beside a bare parameter, as experts are: by peft's rule, tried on a copy."""
+    from peft.utils.transformers_weight_conversion import convert_peft_config_for_transformers
+
+    tried = copy.deepcopy(adapters)
+    convert_peft_config_for_transformers(tried, model, None)
+    return bool(tried.target_parameters)
 
 
 def computes_in_bfloat16(dtype: str) -> tuple[bool, str]:
