@@ -25,7 +25,8 @@ from dataprep.store.files import write_file
 from trainer.check.batching import smaller_settings
 from trainer.models.load import Loaded
 from trainer.recipe import Recipe
-from trainer.sft import Sft, Steps, sft_config
+from trainer.sft import Sft, sft_config
+from trainer.steps import Steps
 from trainer.watch.alerts import Alert, Watcher
 from trainer.watch.stopping import EarlyStopping
 

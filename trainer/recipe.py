@@ -146,7 +146,9 @@ class TrainingConfig(Config):
     seed: Annotated[int, Field(ge=0, lt=1 << 31)] = 20
     """Of everything that is drawn: order, dropout, adapters."""
     validations: Annotated[int, Field(ge=1)] = 20
-    """How often, evenly over the run, the model is validated and saved."""
+    """How often, evenly over the run, the model is validated and saved, as far as `validation_cost` allows."""
+    validation_cost: Positive = 0.2
+    """Most that validating may take, as a share of the time of training; twice it is validated in any case."""
     keep_checkpoints: Annotated[int, Field(ge=1)] = 2
     """Checkpoints that stay on the disk, beside the best."""
     early_stopping: EarlyStoppingConfig = EarlyStoppingConfig()

@@ -18,30 +18,10 @@ from trl import SFTConfig, SFTTrainer
 
 from trainer.data.encode import IGNORED
 from trainer.recipe import Recipe
+from trainer.steps import Steps
 
 if TYPE_CHECKING:
     import datasets
-
-
-@dataclass(frozen=True)
-class Steps:
-    """How a run is laid out, in optimiser steps."""
-
-    total: int
-    validate_every: int
-
-
-def plan_steps(rows: int, recipe: Recipe, processes: int = 1) -> Steps:
-    """Lay out a run over so many sequences.
-
-    >>> recipe = Recipe(name="a", data={"folder": "d"}, model={"path": "m"}, training={"epochs": 2, "batch_size": 4})
-    >>> plan_steps(100, recipe)
-    Steps(total=50, validate_every=2)
-    """
-    training = recipe.training
-    in_a_step = training.batch_size * training.accumulation * processes
-    total = training.max_steps or max(1, -int(-(training.epochs * rows) // in_a_step))
-    return Steps(total, max(1, total // training.validations))
 
 
 def sft_config(recipe: Recipe, *, folder: Path, steps: Steps, bfloat16: bool, checkpoints: bool = True) -> SFTConfig:

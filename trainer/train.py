@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from dataprep.errors import RefusedError
 from trainer.recipe_file import LoadedRecipe
+from trainer.steps import plan_steps
 
 if TYPE_CHECKING:
     from trainer.data.prepare import Prepared
@@ -80,7 +81,6 @@ def train(
     from trainer.models.load import load
     from trainer.processes import Processes
     from trainer.ready import make_ready
-    from trainer.sft import plan_steps
 
     recipe, note = loaded.recipe, on_note or (lambda _: None)
     processes = Processes()
@@ -88,9 +88,9 @@ def train(
     prepared = ready.prepared
     check_limits(prepared, recipe)
     model = load(ready.folder, recipe.model, loaded.base, recipe.training.seed)
-    steps = plan_steps(len(ready.train), recipe, processes.count)
+    steps = plan_steps(len(ready.train), recipe, processes.count, validation_rows=len(ready.validation))
     counts = f"{len(prepared.train):,} examples in {len(ready.train):,} rows of at most {ready.length:,} tokens"
-    for line in (*model.notes, f"{counts}, {steps.total:,} steps"):
+    for line in (*model.notes, counts, steps.text()):
         note(line)
     with ExitStack() as held:
         run, checkpoint = _run_folder(loaded, prepared, model, processes, held, fresh=fresh)

@@ -15,7 +15,8 @@ from tests.trainer.random_rows import documents, packed
 from trainer.loop import CheckpointError, Fitted, fit, last_checkpoint
 from trainer.models.load import Loaded, load
 from trainer.recipe import Recipe
-from trainer.sft import Sft, plan_steps
+from trainer.sft import Sft
+from trainer.steps import plan_steps
 
 ROWS = packed(documents(60))
 OTHERS = packed(documents(30, seed=1))

@@ -10,7 +10,8 @@ import torch
 from tests.trainer.random_rows import documents, packed, single
 from trainer.models.load import load
 from trainer.recipe import Recipe
-from trainer.sft import IGNORED, Collator, Sft, Steps, plan_steps, sft_config
+from trainer.sft import IGNORED, Collator, Sft, sft_config
+from trainer.steps import Steps, plan_steps
 
 DOCUMENTS = documents(40)
 
@@ -61,6 +62,32 @@ def test_steps_are_those_of_whole_epochs() -> None:
     assert plan_steps(10, recipe(epochs=2, batch_size=4, accumulation=2), processes=2).total == 2
     assert plan_steps(10, recipe(max_steps=7)).total == 7
     assert plan_steps(1, recipe(epochs=0.1)).total == 1
+
+
+def test_validation_of_a_short_run_takes_no_more_than_its_share() -> None:
+    many = recipe(epochs=100, batch_size=8)
+    assert plan_steps(800, many, validation_rows=40).validate_every == 500  # as asked: 20 of 10,000 steps
+    short = recipe(max_steps=200, batch_size=8)
+    planned = plan_steps(800, short, validation_rows=48)
+    assert planned.validate_every == 10  # as asked: the time of 2 steps, in 10
+    planned = plan_steps(800, short, validation_rows=240)
+    assert (planned.validation_cost, planned.validate_every) == (10, 50)  # 4 times 10 steps, a fifth of 200
+    assert plan_steps(800, short, processes=4, validation_rows=960).validate_every == 50
+
+
+def test_adapters_make_a_validation_dearer_beside_a_step() -> None:
+    lora = Recipe.model_validate(recipe(max_steps=200).model_dump() | {"model": {"path": "m", "method": "lora"}})
+    assert plan_steps(800, lora, validation_rows=240).validation_cost == 15
+
+
+def test_the_shortest_run_is_validated_in_the_middle_and_at_the_end() -> None:
+    assert plan_steps(800, recipe(max_steps=20), validation_rows=400).validate_every == 10
+    assert plan_steps(800, recipe(max_steps=20, validations=1), validation_rows=400).validate_every == 20
+    assert plan_steps(800, recipe(max_steps=1), validation_rows=400).validate_every == 1
+
+
+def test_validation_may_be_allowed_to_cost_more() -> None:
+    assert plan_steps(800, recipe(max_steps=20, validation_cost=1000), validation_rows=400).validate_every == 1
 
 
 def test_a_packed_batch_begins_anew_with_each_document_and_trains_on_no_first_token() -> None:

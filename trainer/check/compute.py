@@ -18,6 +18,7 @@ from trainer.check.memory import Workload, estimate, memory_text, smallest_card
 from trainer.check.shapes import ModelShape
 from trainer.check.timing import TimeEstimate, estimate_time
 from trainer.recipe import Recipe
+from trainer.steps import Steps
 
 _PROBE_STEPS: Final = 6
 _PROBE_ROWS: Final = 4
@@ -109,7 +110,6 @@ def time_of(model: Any, recipe: Recipe, train: Any, *, steps: int, tokens: int) 
         steps, tokens: of the whole run.
     """
     from trainer.loop import fit
-    from trainer.sft import Steps
 
     timed: list[tuple[int, float]] = []
     before = [0, 0.0]

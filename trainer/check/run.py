@@ -16,6 +16,7 @@ from trainer.data.limits import check_limits
 from trainer.data.prepared import Prepared
 from trainer.recipe import Recipe
 from trainer.recipe_file import LoadedRecipe
+from trainer.steps import Steps, plan_steps
 
 if TYPE_CHECKING:
     from trainer.check.timing import TimeEstimate
@@ -31,6 +32,7 @@ class Checked:
         prepared: its data, as training would start from them.
         rows: the report on them.
         needs: memory, cards, batch and time.
+        steps: how many there will be on one device, and how often it is validated.
         ledger: file with what became of every example.
     """
 
@@ -38,6 +40,7 @@ class Checked:
     prepared: Prepared
     rows: RowsReport
     needs: Needs
+    steps: Steps
     ledger: Path
 
     def refuse(self) -> None:
@@ -78,18 +81,18 @@ def check(
     rows = look_at_rows(ready.prepared, recipe, ready.tokenizer, samples=samples, notes=tuple(notes))
     ledger = write_ledger(ready.prepared, recipe, beside=loaded.runs)
     needed = needs(orjson.loads((ready.folder / "config.json").read_bytes()), recipe, ready.length)
+    steps = plan_steps(len(ready.train), recipe, validation_rows=len(ready.validation))
     if probe and not rows.excesses:
-        needed = replace(needed, time=_probed(loaded, ready))
-    return Checked(recipe, ready.prepared, rows, needed, ledger)
+        needed = replace(needed, time=_probed(loaded, ready, steps))
+    return Checked(recipe, ready.prepared, rows, needed, steps, ledger)
 
 
-def _probed(loaded: LoadedRecipe, ready: Ready) -> TimeEstimate | None:
+def _probed(loaded: LoadedRecipe, ready: Ready, steps: Steps) -> TimeEstimate | None:
     from trainer.models.load import load
-    from trainer.sft import plan_steps
 
     recipe = loaded.recipe
-    steps = plan_steps(len(ready.train), recipe).total
     tokens = sum(map(sum, ready.train["seq_lengths"]))
-    seen = steps * recipe.training.batch_size * recipe.training.accumulation / len(ready.train)
+    with_validations = steps.total + round(steps.validation_cost * (1 + steps.validations))
+    seen = with_validations * recipe.training.batch_size * recipe.training.accumulation / len(ready.train)
     model = load(ready.folder, recipe.model, loaded.base, recipe.training.seed)
-    return time_of(model, recipe, ready.train, steps=steps, tokens=int(seen * tokens))
+    return time_of(model, recipe, ready.train, steps=with_validations, tokens=int(seen * tokens))

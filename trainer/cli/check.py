@@ -45,10 +45,14 @@ def check(
     if json:
         needs = asdict(checked.needs)
         write_json(
-            asdict(checked.rows) | {"needs": needs, "ledger": str(checked.ledger), "ok": not checked.rows.excesses}
+            asdict(checked.rows)
+            | {"needs": needs, "steps": asdict(checked.steps), "ledger": str(checked.ledger)}
+            | {"ok": not checked.rows.excesses}
         )
     else:
         from trainer.check.rows_text import render
 
-        write_lines([*render(checked.rows, reading_width()), "", *checked.needs.lines(checked.recipe)])
+        write_lines(
+            [*render(checked.rows, reading_width()), "", checked.steps.text(), *checked.needs.lines(checked.recipe)]
+        )
     checked.refuse()

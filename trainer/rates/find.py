@@ -21,6 +21,7 @@ from trainer.rates.picture import rates_picture
 from trainer.ready import Ready
 from trainer.recipe import Recipe
 from trainer.recipe_file import LoadedRecipe
+from trainer.steps import Steps, plan_steps
 
 _RAMP: Final = (1e-6, 1.0)
 _RAMP_STEPS: Final = 60
@@ -95,7 +96,6 @@ def find_rate(
     """
     from trainer.data.prepare import check_limits
     from trainer.ready import make_ready
-    from trainer.sft import plan_steps
 
     if not 0 < lowest <= highest < math.inf:
         raise InputError(f"there are no rates from {lowest:g} to {highest:g}", key="--lowest")
@@ -169,7 +169,6 @@ def _run(
     """A short run of the recipe with other settings; returns why it was stopped, and how many weights were trained."""
     from trainer.loop import fit
     from trainer.models.load import load
-    from trainer.sft import Steps
 
     recipe = loaded.recipe
     stopping = recipe.training.early_stopping.model_copy(update={"enabled": False})
