@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from dataprep.console import one_line
 from dataprep.errors import InputError
+from trainer.models.fingerprint import fingerprint
 from trainer.runs.folder import RunFolder
 
 _LIMITS: Final = (
@@ -27,7 +28,7 @@ def export(run: Path, output: Path) -> list[Path]:
         The files.
 
     Raises:
-        InputError: the run has no weights yet, its base model has gone, or the folder is not empty.
+        InputError: the run has no weights yet, its base model has gone or changed, or the folder is not empty.
     """
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -67,6 +68,9 @@ def _merged(best: Path, told: Mapping[str, Any]) -> Any:
     if not base.is_dir():
         hint = "adapters are merged into the model that they were trained beside: put it back there"
         raise InputError("the run's base model has gone", file=str(base), hint=hint)
+    if told["model"].get("fingerprint") not in (None, fingerprint(base)):
+        hint = "adapters are merged into the model that they were trained beside: put its weights back"
+        raise InputError("the run's base model has changed since", file=str(base), hint=hint)
     remote = bool(told["recipe"]["model"]["remote_code"])
     model = AutoModelForCausalLM.from_pretrained(base, local_files_only=True, trust_remote_code=remote, dtype="auto")
     tokens = len(AutoTokenizer.from_pretrained(best, local_files_only=True))

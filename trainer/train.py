@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from dataprep.errors import RefusedError
+from dataprep.errors import InputError, RefusedError
 from trainer.recipe_file import LoadedRecipe
 from trainer.steps import plan_steps
 
@@ -71,7 +71,8 @@ def train(
         on_values: told of every step, validation and alert.
 
     Raises:
-        InputError: the recipe, the model or the data cannot be used.
+        InputError: the recipe, the model or the data cannot be used; or the base model is not the one that the run to
+            go on with began with.
         RefusedError: more rows than the recipe allows are lost, or an alert stopped the run.
         MachineError: out of memory, or another process trains this run.
     """
@@ -158,19 +159,21 @@ def _run_folder(
 ) -> tuple[RunFolder, Path | None]:
     """The folder of this run, and the checkpoint that it goes on from; the first process makes it and holds it."""
     from trainer.loop import last_checkpoint
+    from trainer.models.fingerprint import fingerprint
     from trainer.runs.folder import RunFolder
 
     run: RunFolder | None = None
     checkpoint: Path | None = None
     if processes.first:
-        left = None if fresh else _interrupted(loaded, prepared)
+        left, base = None if fresh else _interrupted(loaded, prepared), fingerprint(model.folder)
         if left is None:
             data = prepared.description | {"digest": prepared.digest}
-            described = _description(loaded, model, processes.count)
+            described = _description(loaded, model, processes.count) | {"fingerprint": base}
             run = RunFolder.create(
                 loaded.runs, loaded.recipe, data, base=loaded.base, recipe_text=loaded.text, model=described
             )
         else:
+            _same_base(left, model.folder, base)
             checkpoint = last_checkpoint(left / "checkpoints")
             run = RunFolder.resume(left, 0 if checkpoint is None else int(checkpoint.name.rpartition("-")[2]))
         held.enter_context(run)
@@ -188,6 +191,17 @@ def _interrupted(loaded: LoadedRecipe, prepared: Prepared) -> Path | None:
         if (run.record.get("recipe"), run.record.get("data", {}).get("digest")) == wanted:
             return path.parent if run.state in _CONTINUED else None
     return None
+
+
+def _same_base(run: Path, folder: Path, now: str) -> None:
+    """Refuse to go on where the weights below are others: what came out would be trained from neither."""
+    from trainer.runs.folder import RunFolder
+
+    began = RunFolder.open(run).record["model"].get("fingerprint")
+    if began not in (None, now):
+        message = f"the base model is not the one that {run.name} began with: its weights or configuration changed"
+        hint = "put them back to go on, or begin a new run: the same command with --fresh"
+        raise InputError(message, file=str(folder), key="model.path", hint=hint)
 
 
 def _description(loaded: LoadedRecipe, model: Loaded, processes: int) -> dict[str, Any]:
