@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import fcntl
+import glob
+import os
+import secrets
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
 from dataprep.console import one_line
 from dataprep.errors import InputError
+from dataprep.store.files import make_folder, publish_folder, remove_folder
 from trainer.models.fingerprint import fingerprint
 from trainer.runs.folder import RunFolder
 
@@ -29,6 +35,7 @@ def export(run: Path, output: Path) -> list[Path]:
 
     Raises:
         InputError: the run has no weights yet, its base model has gone or changed, or the folder is not empty.
+        MachineError: the disk is full or broken.
     """
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -47,17 +54,46 @@ def export(run: Path, output: Path) -> list[Path]:
     else:
         model = AutoModelForCausalLM.from_pretrained(best, local_files_only=True, dtype="auto")
     model.config.use_cache = True
-    unfinished = output.with_name(f".{output.name}.part")
     tokenizer = AutoTokenizer.from_pretrained(best, local_files_only=True)
     # a base model that merged adapters go into brings its own padding, which may be its end of text
     model.config.get_text_config().pad_token_id = model.generation_config.pad_token_id = tokenizer.pad_token_id
-    model.save_pretrained(unfinished)
-    tokenizer.save_pretrained(unfinished)
-    (unfinished / "README.md").write_text(card(told), encoding="utf-8")
-    if output.is_dir():
-        output.rmdir()
-    unfinished.rename(output)
+    with _unfinished(output) as folder:
+        model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+        (folder / "README.md").write_text(card(told), encoding="utf-8")
+        if not publish_folder(folder, output):  # an empty folder of that name gives way
+            raise InputError("is there already", file=str(output), key="-o", hint="name a new folder")
     return sorted(path for path in output.iterdir())
+
+
+@contextmanager
+def _unfinished(output: Path) -> Iterator[Path]:
+    """A hidden folder beside `output` to write into, locked while this process lives; what dead ones left goes first.
+
+    The lock is on the folder itself: one in a file would be exported with it.
+    """
+    make_folder(output.parent)
+    for left in output.parent.glob(f"{glob.escape(f'.{output.name}.part')}*"):
+        with suppress(BlockingIOError, FileNotFoundError), _held(left):
+            remove_folder(left)
+    folder = output.with_name(f".{output.name}.part-{secrets.token_hex(4)}")
+    make_folder(folder)
+    try:
+        with _held(folder):
+            yield folder
+    finally:
+        remove_folder(folder)
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """Hold a folder alone; raises `BlockingIOError` where another process does."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _merged(best: Path, told: Mapping[str, Any]) -> Any:
