@@ -13,14 +13,17 @@ from typing import Final, Literal
 
 _LORA_RANGE: Final = (1e-4, 5e-4)
 _FULL_RANGE: Final = (1e-5, 5e-5)
+"""Published rates are in `_range`. The upper ends are a choice: five times the lower ones."""
 _HORIZON: Final = -0.32
-"""Exponent by which the best rate falls with the tokens of a run (Bjorck et al. 2024)."""
+"""Exponent of the tokens of a run with which the best rate falls (Bjorck et al. 2024, arXiv 2409.19913)."""
 _MUCH_LONGER: Final = 3.0
 _FEW_EXAMPLES: Final = 1000
 _FEW_STEPS: Final = 100
 _MANY_EPOCHS: Final = 4.0
 _BITS_A_PARAMETER: Final = 2.0
+"""Of facts, that a model can store (Allen-Zhu and Li 2024, arXiv 2404.05405)."""
 _BITS_A_TOKEN: Final = 1.0
+"""To know a usual dataset by heart: its loss, about 0.69 nats (Schulman et al. 2025). To generalise takes less."""
 _SPREAD: Final = 0.5
 """Nats a token by which the mean losses of examples usually differ (standard deviation): an assumption."""
 
@@ -64,10 +67,11 @@ def _range(at: Situation) -> str | None:
         return None
     side = "below" if at.learning_rate < low else "above"
     source = (
-        "QLoRA, Dettmers et al. 2023, arXiv 2305.14314, used 1e-4 to 2e-4; Schulman et al. 2025, LoRA Without Regret, "
-        "found ten times that of all weights"
+        "QLoRA, Dettmers et al. 2023, arXiv 2305.14314, used 2e-4 up to 13 B parameters and 1e-4 above; Schulman et "
+        "al. 2025, LoRA Without Regret, thinkingmachines.ai/blog/lora, found about ten times that of all weights best"
         if at.method == "lora"
-        else "Alpaca, Taori et al. 2023, used 2e-5; LIMA, Zhou et al. 2023, arXiv 2305.11206, 1e-5"
+        else "for 7 B parameters Alpaca, Taori et al. 2023, used 2e-5; for 65 B LIMA, Zhou et al. 2023, arXiv "
+        "2305.11206, 1e-5"
     )
     what = "LoRA" if at.method == "lora" else "all weights"
     return f"{at.learning_rate:.3g} is {side} what is usual for {what}, {low:g} to {high:g} ({source})."
@@ -93,8 +97,8 @@ def _few_examples(at: Situation) -> str | None:
     full = " LoRA with a small rank changes less." if at.method == "full" else ""
     return (
         f"{at.examples:,} examples are few: {room}, so expect validation loss to turn within {at.epochs:g} epochs and "
-        "keep early stopping on. Quality counts more than the rate: LIMA (Zhou et al. 2023, arXiv 2305.11206) needed "
-        f"1,000, each chosen by hand.{full}"
+        "keep early stopping on. What they are counts more: LIMA (Zhou et al. 2023, arXiv 2305.11206) trained 65 B "
+        f"parameters on 1,000 that were carefully curated.{full}"
     )
 
 
@@ -114,9 +118,10 @@ def _capacity(at: Situation) -> str | None:
     if at.method == "full" or bits <= room:
         return None
     return (
-        f"The adapters may be too small: {at.trained_tokens:,} trained tokens hold some {bits:,.0f} bits, "
+        f"The adapters may be too small: {at.trained_tokens:,} trained tokens hold up to {bits:,.0f} bits, "
         f"{at.parameters:,} weights about {room:,.0f} (2 bits a weight: Allen-Zhu and Li 2024, arXiv 2404.05405; 1 bit "
-        f"a token: Schulman et al. 2025). {math.ceil(bits / room)} times the rank, or all weights, would hold them."
+        "a token, to know them by heart: Schulman et al. 2025, thinkingmachines.ai/blog/lora). "
+        f"{math.ceil(bits / room)} times the rank, or all weights, would hold them."
     )
 
 
@@ -124,8 +129,8 @@ def _many_epochs(at: Situation) -> str | None:
     if at.epochs <= _MANY_EPOCHS:
         return None
     return (
-        f"{at.epochs:g} epochs: data seen up to {_MANY_EPOCHS:g} times are nearly as good as new ones, later ones add "
-        "little (Muennighoff et al. 2023, arXiv 2305.16264, for pre-training). Early stopping says when it is enough."
+        f"{at.epochs:g} epochs: data seen up to {_MANY_EPOCHS:g} times are nearly as good as new ones, then each time "
+        "adds less (Muennighoff et al. 2023, arXiv 2305.16264, for pre-training). Early stopping says when to end."
     )
 
 
