@@ -97,7 +97,7 @@ def ours(
     from trainer.recipe import Recipe
     from trainer.sequences import row_length as chosen_length
     from trainer.sequences import rows_of
-    from trainer.sft import plan_steps
+    from trainer.steps import plan_steps
 
     recipe = Recipe.model_validate(
         {
