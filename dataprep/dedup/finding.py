@@ -22,6 +22,7 @@ from dataprep.dedup.arrow import arrow_texts
 from dataprep.dedup.engine import Compared, Engine, Sketched
 from dataprep.dedup.scratch import KeyTable, ShingleSets
 from dataprep.dedup.texts import Ints, TextBatch, Texts
+from dataprep.errors import InputError
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -87,6 +88,7 @@ def decide(
     workers: int,
     folder: Path,
     in_memory: int,
+    shown: str = "",
     on_sketched: Callable[[Sketched], None] | None = None,
 ) -> Decision:
     """Decide about all rows of a source.
@@ -99,7 +101,11 @@ def decide(
         workers: threads.
         folder: where scratch files may be.
         in_memory: bytes of keys, and of shingle sets, beyond which these go to scratch files.
+        shown: the source's name, for errors.
         on_sketched: called with the sketches of each batch, in order.
+
+    Raises:
+        InputError: the second time there are more rows, or fewer.
     """
     identities, ngrams = [np.empty((0, 2), np.uint64)], [np.empty(0, np.uint8)]
     ahead = workers * _AHEAD
@@ -121,7 +127,7 @@ def decide(
         comparison = engine.comparison(buckets, sizes)
         begun = 0
         with closing(ShingleSets(len(candidate_rows), folder, in_memory)) as sets:
-            tasks = _second_pass(source, candidate_rows, sizes)
+            tasks = _second_pass(source, len(first), candidate_rows, sizes, shown)
             for task, found in _in_order(pool, lambda task: (task, task.sets(engine)), tasks, ahead):
                 kept = first[task.start : task.end] == np.arange(task.start, task.end)
                 if found is not None:
@@ -183,15 +189,21 @@ class _Rehearsal:
         return ((batch, None) for batch in self.batches())
 
 
-def _second_pass(source: Source[Rows], candidates: Ints, sizes: Sizes) -> Iterator[_Task[Rows]]:
-    """The batches of the second pass."""
+def _second_pass(source: Source[Rows], count: int, candidates: Ints, sizes: Sizes, shown: str) -> Iterator[_Task[Rows]]:
+    """The batches of the second pass over so many rows."""
     start = 0
     for batch, rows in source.rows():
         end = start + batch.n_rows
+        if end > count:
+            break
         here = slice(*np.searchsorted(candidates, (start, end)))
         chosen = candidates[here] - start
         yield _Task(rows, start, end, chosen, batch.take(chosen), sizes[here])
         start = end
+    else:
+        if start == count:
+            return
+    raise InputError("changed while it was read", file=shown, hint="run again when nobody writes to it")
 
 
 def _decision(

@@ -79,7 +79,8 @@ def dedup(
         on_note: told in words what was assumed.
 
     Raises:
-        InputError: a file, column or number is wrong; kernels are needed and cannot be compiled.
+        InputError: a file, column or number is wrong; the file changes meanwhile; kernels are asked for and cannot be
+            compiled.
         RefusedError: more rows cannot be read than `limits.rejects` allows by default.
         MachineError: no room on the disk.
 
@@ -111,6 +112,7 @@ def dedup(
                 workers=workers or os.cpu_count() or 1,
                 folder=target.parent,
                 in_memory=memory_bytes // _SHARE,
+                shown=str(source),
                 on_sketched=on_sketched,
             )
         write_pairs(decision, unfinished.pairs)

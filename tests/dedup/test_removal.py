@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dataprep.dedup.finding import decide
 from dataprep.dedup.job import dedup
+from dataprep.dedup.kernel_engine import KernelEngine
 from dataprep.dedup.settings import NearSettings
+from dataprep.dedup.texts import TextBatch, Texts
 from dataprep.errors import InputError
 from dataprep.pairs.config import NearConfig
 from tests.dedup.corpora import greedy, kept_ids, similarity, variants, write
@@ -156,3 +161,26 @@ def test_impossible_numbers_are_the_users_mistake(tmp_path: Path, options: dict[
         run(tmp_path, ["a"], **options)
     assert caught.value.key == key
     assert caught.value.hint
+
+
+class _Changing:
+    """A source that has other rows the second time."""
+
+    def __init__(self, once: list[str], then: list[str]) -> None:
+        self._once, self._then = once, then
+
+    def batches(self) -> Iterator[TextBatch]:
+        yield TextBatch(len(self._once), [Texts.of(pa.array(self._once))])
+
+    def rows(self) -> Iterator[tuple[TextBatch, None]]:
+        yield TextBatch(len(self._then), [Texts.of(pa.array(self._then))]), None
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_a_file_that_changes_while_it_is_read_is_an_error(tmp_path: Path, rows: int) -> None:
+    source = _Changing(["some words that are here"] * 2, ["some words that are here"] * rows)
+    engine = KernelEngine(DEFAULT, signatures=False)
+    with pytest.raises(InputError, match=r"in\.jsonl: changed while it was read"):
+        decide(
+            source, engine, lambda *_: None, bands=21, workers=1, folder=tmp_path, in_memory=1 << 20, shown="in.jsonl"
+        )
