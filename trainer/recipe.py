@@ -30,7 +30,8 @@ class LimitsConfig(Config):
     cut: Share = 0.01
     """Examples that lose their end."""
     overlap: Share = 0.0
-    """Validation examples whose input stands in train, word for word after normalisation."""
+    """Held-out examples, of validation or test, whose input stands in train or in the other of them, word for word
+    after normalisation."""
 
 
 class MixtureConfig(Config):

@@ -144,9 +144,20 @@ def test_the_command_ends_with_what_the_rows_deserve(tmp_path: Path, model: Path
     assert isinstance(wrong.exception, InputError)
 
 
+def test_every_held_out_split_is_named_and_a_row_of_an_overlap_can_be_found(tmp_path: Path, model: Path) -> None:
+    train = [chat(f"question {n}", "yo") for n in range(9)]
+    write_rows(tmp_path / "data", train=train, validation=[chat("a", "b")], test=[chat("c", "d"), train[4]])
+    path = write_recipe(tmp_path, model, folder="data")
+    done = CliRunner().invoke(app, ["check", str(path), "--no-probe"])
+    assert isinstance(done.exception, RefusedError)
+    assert "overlap: no example of validation asks what train asks" in done.output
+    assert "overlap: 1 example of test asks what train or validation asks" in done.output
+    assert "  test.jsonl row 2 asks what train.jsonl row 5 asks" in done.output
+
+
 def test_data_past_a_limit_are_shown_and_then_refused(tmp_path: Path, model: Path) -> None:
     write_rows(tmp_path / "data", train=[chat("hi", "yo"), chat("a", "b")], validation=[chat("HI", "oh")])
     checked = check(load(write_recipe(tmp_path, model, folder="data")))
     assert any("past a limit" in line for line in render(checked.rows, 100))
-    with pytest.raises(RefusedError, match="ask what train asks"):
+    with pytest.raises(RefusedError, match="asks what train asks"):
         checked.refuse()

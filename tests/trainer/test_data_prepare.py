@@ -94,7 +94,7 @@ def test_held_out_conversations_are_whole_and_share_no_opening_with_train(tmp_pa
     one, other = ready(tmp_path / "a", validation=0.3), ready(tmp_path / "b", validation=0.3)
     sides = [{of: set(getattr(p, of)["record_id"].to_pylist()) for of in ("train", "validation")} for p in (one, other)]
     assert not sides[0]["train"] & sides[0]["validation"]
-    assert one.description["overlap"] == 0
+    assert one.description["overlap"] == {}
     assert len(one.validation) % 10 == 0, "five conversations of two answers begin with the same"
     assert sides[0]["validation"] <= sides[1]["validation"], "more rows move none to the other side"
 
@@ -104,10 +104,33 @@ def test_a_question_of_validation_that_stands_in_train_is_found_however_it_is_wr
     prepared = ready(tmp_path)
     (found,) = prepared.overlap.to_pylist()
     assert found["record_id"] in prepared.validation["record_id"].to_pylist()
-    assert found["train_record_id"] in prepared.train["record_id"].to_pylist()
-    with pytest.raises(RefusedError, match=r"1 example \(50\.0%\) of validation ask what train asks; 0\.0% may"):
+    assert found["other_record_id"] in prepared.train["record_id"].to_pylist()
+    with pytest.raises(RefusedError, match=r"1 example \(50\.0%\) of validation asks what train asks; 0\.0% may"):
         check_limits(prepared, recipe(folder="."))
     check_limits(prepared, recipe(folder=".", limits={"overlap": 0.5}))
+
+
+@pytest.mark.parametrize("name", ["test", "testing", "eval"])
+def test_a_test_split_is_compared_with_train_and_with_validation(tmp_path: Path, name: str) -> None:
+    asked = many(12)
+    rows = {name: [asked[3], asked[11], chat("new", "x")]}
+    write_rows(tmp_path, train=asked[:10], validation=asked[10:], **rows)
+    prepared = ready(tmp_path)
+    assert prepared.description["overlap"] == {"test": 2}
+    assert prepared.description["files"]["test"] == [f"{name}.jsonl"]
+    pairs = [(each["row"], each["other_split"], each["other_row"]) for each in prepared.overlap.to_pylist()]
+    assert pairs == [(1, "train", 4), (2, "validation", 2)]
+    assert len(prepared.outcomes) == 12, "nothing of it is trained on"
+    with pytest.raises(RefusedError, match=r"2 examples \(66\.7%\) of test ask what train or validation asks"):
+        check_limits(prepared, recipe(folder="."))
+
+
+def test_a_test_split_is_compared_where_validation_is_held_out(tmp_path: Path) -> None:
+    write_rows(tmp_path, train=many(20), test=many(20))
+    found = ready(tmp_path)
+    assert found.description["overlap"] == {"test": 20}
+    assert {each["other_split"] for each in found.overlap.to_pylist()} == {"train", "validation"}
+    assert found.description["files"]["validation"] == ["train.jsonl"]
 
 
 def test_a_limit_that_is_passed_says_the_numbers_and_what_would_do(tmp_path: Path) -> None:
@@ -264,4 +287,4 @@ def test_a_version_of_real_rows_is_trained_on_with_the_ids_of_its_records(tmp_pa
         assert [each["record_id"] for each in examples] == rows["record_id"].to_list()
         assert [learnt(TOKENIZER, each) for each in examples] == [f"{c}<|im_end|>" for c in rows["completion"]]
     assert set(prepared.outcomes["split"].to_pylist()) == {"train", "validation"}, "test is never read"
-    assert prepared.description["overlap"] == 0
+    assert prepared.description["overlap"] == {}

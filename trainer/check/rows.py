@@ -68,7 +68,9 @@ class RowsReport:
         lengths: tokens of the examples of train: median, 95 %, longest, and what the recipe allows.
         packing: padding at the recipe's batch size, and what packing gains.
         mixture: by group, where the recipe weighs them.
-        overlap, overlap_listed: validation examples whose input stands in train, and the first records of them.
+        compared: splits that are held out and were compared, with their examples.
+        overlap: by held-out split, examples whose input stands in train or another of them.
+        overlap_listed: the first records of them, with the places of both: file and row, or record.
         samples: real examples.
         notes: what was decided that a person should know.
         excesses: limits that are passed.
@@ -82,7 +84,8 @@ class RowsReport:
     lengths: dict[str, int]
     packing: Packing
     mixture: dict[str, dict[str, float]] | None
-    overlap: int
+    compared: dict[str, int]
+    overlap: dict[str, int]
     overlap_listed: tuple[dict[str, Any], ...]
     samples: tuple[Sample, ...]
     notes: tuple[str, ...]
@@ -132,7 +135,8 @@ def look_at_rows(
         ),
         mixture=about["seen_in_an_epoch"],
         overlap=about["overlap"],
-        overlap_listed=tuple(prepared.overlap.slice(0, _LISTED).to_pylist()),
+        compared={"validation": len(prepared.validation)} | about["compared"],
+        overlap_listed=tuple(_listed(prepared)),
         samples=tuple(_samples(prepared.train, tokenizer, samples, recipe.training.seed)),
         notes=(*notes, *about["notes"]),
         excesses=tuple(excesses(prepared, recipe)),
@@ -148,6 +152,33 @@ def _outcomes(table: pa.Table) -> Iterator[OutcomeCount]:
     order = list(OUTCOMES)
     for split, outcome, *numbers in sorted(counted.rows(), key=lambda row: (row[0], order.index(row[1]))):
         yield OutcomeCount(split, outcome, OUTCOMES[outcome], *numbers)
+
+
+def _listed(prepared: Prepared) -> Iterator[dict[str, Any]]:
+    files = prepared.description["files"]
+    for each in prepared.overlap.slice(0, _LISTED).to_pylist():
+        yield each | {
+            "place": place(files.get(each["split"], []), each["split"], each["row"], each["record_id"]),
+            "other_place": place(
+                files.get(each["other_split"], []), each["other_split"], each["other_row"], each["other_record_id"]
+            ),
+        }
+
+
+def place(files: list[str], split: str, row: int | None, record_id: str) -> str:
+    """Where a person finds a row: by its record in a version, else by its file, or its split where that has several.
+
+    >>> place(["test.jsonl"], "test", 3, "8f3a"), place([], "test", None, "8f3a")
+    ('test.jsonl row 3', 'test record 8f3a')
+    >>> place(["a/train.csv", "b/train.csv"], "train", 812, "8f3a")
+    'train row 812 (of a/train.csv, b/train.csv)'
+    """
+    if row is None:
+        return f"{split} record {record_id}"
+    if len(files) == 1:
+        return f"{files[0]} row {row}"
+    several = f" (of {', '.join(files[:3])}{', …' if len(files) > 3 else ''})" if files else ""
+    return f"{split} row {row}{several}"
 
 
 def _samples(train: pa.Table, tokenizer: Any, count: int, seed: int) -> Iterator[Sample]:

@@ -42,7 +42,7 @@ def render(report: RowsReport, width: int) -> list[str]:
         f"{packing.examples:,} examples in {packing.sequences:,} sequences, {packing.gain:.1f} times less to compute",
         width,
     )
-    lines += _overlap(report)
+    lines += _overlap(report, width)
     for note in report.notes:
         lines += wrap(f"note: {one_line(note)}", width)
     for sample in report.samples:
@@ -61,14 +61,26 @@ def _headline(report: RowsReport) -> str:
     return one_line(f"{name}: {counted(records, 'record')}, {counted(examples, 'example')}")
 
 
-def _overlap(report: RowsReport) -> list[str]:
-    if not report.overlap:
-        return ["overlap: no example of validation asks what train asks"]
-    lines = [f"overlap: {counted(report.overlap, 'example')} of validation ask what train asks"]
-    listed = [
-        f"  record {each['record_id']} asks what {each['train_record_id']} asks" for each in report.overlap_listed
-    ]
-    return [*lines, *map(one_line, listed)]
+def _overlap(report: RowsReport, width: int) -> list[str]:
+    """A sentence for each held-out split, then the rows; all splits that were compared are named."""
+    lines: list[str] = []
+    before = ["train"]
+    for split in report.compared:
+        found, earlier = report.overlap.get(split, 0), " or ".join(before)
+        asked = f"{counted(found, 'example')} of {split} {_ask(found)}" if found else f"no example of {split} asks"
+        lines += wrap(one_line(f"overlap: {asked} what {earlier} asks"), width)
+        before.append(split)
+    lines += [one_line(f"  {each['place']} asks what {each['other_place']} asks") for each in report.overlap_listed]
+    more = sum(report.overlap.values()) - sum(each["examples"] for each in report.overlap_listed)
+    if more:
+        lines.append(f"  … and {counted(more, 'example')} more")
+    if report.overlap_listed and report.data["kind"] == "version":
+        lines.append("  look one up: dataprep why RECORD")
+    return lines
+
+
+def _ask(count: int) -> str:
+    return "asks" if count == 1 else "ask"
 
 
 def _sample(sample: Sample, width: int) -> list[str]:

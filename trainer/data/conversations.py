@@ -35,6 +35,7 @@ class Conversation:
         text: of a document, which is learnt whole; else None.
         first: messages before this one are not learnt, whoever wrote them.
         unlearnt: indices of answers that the data say not to learn from (`weight: 0`).
+        row: its place in a folder's split, from 1; None in a version, whose records have ids.
     """
 
     record_id: str
@@ -46,6 +47,7 @@ class Conversation:
     text: str | None = None
     first: int = 0
     unlearnt: frozenset[int] = frozenset()
+    row: int | None = None
 
     @property
     def answers(self) -> list[int]:

@@ -35,6 +35,7 @@ IGNORED: Final = -100
 ENCODED: Final = pa.schema(
     [
         ("record_id", pa.string()),
+        ("row", pa.int64()),
         ("answer", pa.int32()),
         ("split", pa.string()),
         ("group", pa.string()),
@@ -188,6 +189,7 @@ class Encoder:
         return pa.table(
             [
                 [each.record_id for each in conversations],
+                [each.row for each in conversations],
                 [example.answer for example, _, _ in encoded],
                 [each.split for each in conversations],
                 [each.source if self._by == "source" else each.label for each in conversations],

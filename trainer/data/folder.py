@@ -35,6 +35,8 @@ _BUILDERS: Final = {
 """Of `datasets`, by the end of a file's name; `.gz` and `.zst` may follow."""
 _PACKED: Final = frozenset({".gz", ".zst", ".xz", ".bz2"})
 _VALIDATION: Final = ("validation", "valid", "val", "dev", "eval")
+_TEST: Final = ("test", "testing", "evaluation")
+"""Names of splits that are held out; `datasets` itself gives files the first of each."""
 _BATCH: Final = 2_000
 
 
@@ -57,6 +59,8 @@ class FolderSource:
         if not self.path.exists():
             hint = "it is relative to the recipe; a dataset version is named by `version:`"
             raise InputError("there is no such folder or file", file=self.file, key="data.folder", hint=hint)
+        self.files: dict[str, list[str]] = {}
+        self.notes: list[str] = []
         self.description: dict[str, Any] = {"kind": "folder", "folder": self.file, "digest": self.digest}
 
     @cached_property
@@ -72,7 +76,7 @@ class FolderSource:
         return total.hexdigest()
 
     def read(self) -> Iterator[list[Conversation]]:
-        """All conversations in batches, train first.
+        """All conversations in batches of one split: train, validation, and what else is held out.
 
         Raises:
             InputError: the rows cannot be read, are in no shape that can be trained on, or there are none.
@@ -87,7 +91,17 @@ class FolderSource:
             by_split = self._splits(loaded)
             ids = _Ids()
             for split, rows in by_split.items():
-                yield from self._batches(rows, split, ids)
+                if split in ("train", "validation"):
+                    yield from self._batches(rows, split, ids)
+                else:
+                    yield from self._compared(rows, split)
+
+    def _compared(self, rows: datasets.Dataset, split: str) -> Iterator[list[Conversation]]:
+        """Rows that are not trained on: what they look like must not stop training, nor that an id is in train too."""
+        try:
+            yield from self._batches(rows, split, _Ids())
+        except InputError as error:
+            self.notes.append(f"{split} cannot be compared with train: {error.message}")
 
     def _batches(self, rows: datasets.Dataset, split: str, ids: _Ids) -> Iterator[list[Conversation]]:
         shape = detect(rows.column_names, self.file)
@@ -98,14 +112,19 @@ class FolderSource:
             yield conversations(numbered, shape, split=split, file=self.file, ids=ids)
 
     def _splits(self, loaded: Any) -> dict[str, Any]:
-        """Train and validation of what was loaded; the rest is not read."""
+        """Train, validation, and what else is held out, of what was loaded; the rest is not read."""
         found = loaded if isinstance(loaded, dict) else {"train": loaded}
         there = ", ".join(f"{quoted(name)} ({len(rows):,} rows)" for name, rows in found.items()) or "nothing"
         if "train" not in found or not len(found["train"]):
             hint = "call the file train.jsonl, or name it alone in the recipe"
             raise InputError(f"no rows to train on; found: {there}", file=self.file, key="data.folder", hint=hint)
-        held_out = next((name for name in _VALIDATION if name in found and len(found[name])), None)
-        return {"train": found["train"]} | ({} if held_out is None else {"validation": found[held_out]})
+        held_out = [name for name in (*_VALIDATION, *_TEST) if name in found and len(found[name])]
+        chosen = {"train": "train"}
+        if held_out and held_out[0] in _VALIDATION:
+            chosen["validation"] = held_out[0]
+        chosen |= {name: name for name in held_out if name not in chosen.values()}
+        self.files = {split: self.files[name] for split, name in chosen.items() if name in self.files}
+        return {split: found[name] for split, name in chosen.items()}
 
     def _load(self, scratch: Path) -> Any:
         import datasets
@@ -113,7 +132,12 @@ class FolderSource:
         if self.path.is_dir():
             if (self.path / "dataset_dict.json").is_file() or (self.path / "state.json").is_file():
                 return datasets.load_from_disk(self.file)
-            return datasets.load_dataset(self.file, cache_dir=os.fspath(scratch))
+            builder = datasets.load_dataset_builder(self.file, cache_dir=os.fspath(scratch))
+            for split, files in (builder.config.data_files or {}).items():
+                self.files[str(split)] = [os.path.relpath(file, self.file) for file in files]
+            builder.download_and_prepare()
+            return builder.as_dataset()
+        self.files = {"train": [self.path.name]}
         ends = [end for end in self.path.suffixes if end not in _PACKED]
         builder = _BUILDERS.get(ends[-1] if ends else "")
         if builder is None:

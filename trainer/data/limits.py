@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import pyarrow.compute as pc
 
 from dataprep.console import counted
 from dataprep.errors import RefusedError
@@ -36,14 +37,15 @@ class Excess:
 
 
 def check_limits(prepared: Prepared, recipe: Recipe) -> None:
-    """Refuse data of which more than the recipe allows is dropped, cut, or the same in validation and train.
+    """Refuse data of which more than the recipe allows is dropped, cut, or held out and asked in train too.
 
     Raises:
         RefusedError: with the numbers of every limit that is passed, and the next step for the first.
     """
     found = list(excesses(prepared, recipe))
     if found:
-        hint = f"{found[0].hint}; or allow it: --set data.limits.{found[0].limit}={rounded_up(found[0].share):g}"
+        limit, most = found[0].limit, max(each.share for each in found if each.limit == found[0].limit)
+        hint = f"{found[0].hint}; or allow it: --set data.limits.{limit}={rounded_up(most):g}"
         raise RefusedError("; ".join(each.words for each in found), key="data.limits", hint=hint)
 
 
@@ -62,12 +64,14 @@ def excesses(prepared: Prepared, recipe: Recipe) -> Iterator[Excess]:
     cut = int(np.isin(outcomes, _CUT).sum())
     if cut > limits.cut * total:
         yield _excess("cut", cut, total, limits.cut, "lose their end", _longer(prepared, int(limits.cut * total)))
-    validation = len(prepared.validation)
-    overlap = int(prepared.description["overlap"])
-    if overlap > limits.overlap * validation:
-        hint = "`trainer check` lists them; let `dataprep run` split the data, which keeps repeated questions together"
-        words = "of validation ask what train asks"
-        yield _excess("overlap", overlap, validation, limits.overlap, words, hint)
+    sizes = {"validation": len(prepared.validation)} | prepared.description["compared"]
+    for split, overlap in prepared.description["overlap"].items():
+        if overlap > limits.overlap * sizes[split]:
+            hint = "`trainer check` lists them; let `dataprep run` split the data: it keeps repeated questions together"
+            earlier = prepared.overlap.filter(pc.equal(prepared.overlap["split"], split))["other_split"]
+            verb = "asks" if overlap == 1 else "ask"
+            words = f"of {split} {verb} what {' or '.join(sorted(set(earlier.to_pylist())))} asks"
+            yield _excess("overlap", overlap, sizes[split], limits.overlap, words, hint)
 
 
 def rounded_up(share: float) -> float:

@@ -19,14 +19,14 @@ from trainer.data.encode import ENCODED, LEARNT, OUTCOMES, Encoder
 from trainer.data.holdout import hold_out
 from trainer.data.limits import check_limits
 from trainer.data.mixture import mix
-from trainer.data.overlap import overlap
+from trainer.data.overlap import INPUTS, inputs_of, overlaps
 from trainer.data.prepared import ABOUT, EXAMPLES, Prepared
 from trainer.data.sources import Source, open_source
 from trainer.recipe import Recipe
 
 __all__ = ["Prepared", "check_limits", "prepare"]
 
-CODE_VERSION: Final = 1
+CODE_VERSION: Final = 2
 """Raised whenever the same rows would give other tokens, labels or outcomes than before."""
 
 Progress = Callable[[int, int], None]
@@ -60,18 +60,22 @@ def prepare(
         too_long=recipe.data.too_long,
         by="source" if recipe.data.mixture is None else recipe.data.mixture.by,
     )
-    encoded, held_out = _split(_encoded(source, encoder, on_progress), recipe)
+    encoded, compared = _read(source, encoder, on_progress)
+    encoded, held_out = _split(encoded, recipe)
     learnt = {split: _learnt(encoded, split) for split in ("train", "validation")}
     train = mix(learnt["train"], recipe.data.mixture)
-    shared = overlap(learnt["train"], learnt["validation"])
+    shared = overlaps(learnt | compared)
+    files = source.files | ({"validation": source.files["train"]} if held_out and source.files else {})
     counts = {
         "held_out": recipe.data.validation if held_out else None,
         "outcomes": _counted(encoded),
         "tokens": {split: pc.sum(table["tokens"]).as_py() for split, table in learnt.items()},
         "trained_tokens": {split: pc.sum(table["trained_tokens"]).as_py() for split, table in learnt.items()},
         "seen_in_an_epoch": _seen(learnt["train"], train, recipe),
-        "overlap": pc.sum(shared["examples"]).as_py() or 0,
-        "notes": _notes(encoder, tokenizer, recipe if held_out else None),
+        "files": files,
+        "compared": {split: len(table) for split, table in compared.items()},
+        "overlap": _shared(shared),
+        "notes": [*_notes(encoder, tokenizer, recipe if held_out else None), *source.notes],
     }
     prepared = Prepared(
         train=train.select(EXAMPLES),
@@ -86,10 +90,17 @@ def prepare(
     return prepared
 
 
-def _encoded(source: Source, encoder: Encoder, on_progress: Progress | None) -> pa.Table:
+def _read(source: Source, encoder: Encoder, on_progress: Progress | None) -> tuple[pa.Table, dict[str, pa.Table]]:
+    """Examples of train and validation, and what is asked in other held-out splits."""
     tables, records = [ENCODED.empty_table()], 0
+    compared: dict[str, pa.Table] = {}
     for conversations in source.read():
-        tables.append(encoder.encode(conversations))
+        split = conversations[0].split
+        if split in ("train", "validation"):
+            tables.append(encoder.encode(conversations))
+        else:
+            asked = inputs_of(conversations)
+            compared[split] = pa.concat_tables([compared.get(split, INPUTS.empty_table()), asked])
         records += len(conversations)
         if on_progress is not None:
             on_progress(records, source.rows)
@@ -101,7 +112,7 @@ def _encoded(source: Source, encoder: Encoder, on_progress: Progress | None) -> 
         )
         message = f"answer {first.answer + 1}{others} cannot be rendered: {first.reason}"
         raise InputError(message, record_id=first.record_id, hint=hint)
-    return pa.concat_tables(tables)
+    return pa.concat_tables(tables), compared
 
 
 def _split(encoded: pa.Table, recipe: Recipe) -> tuple[pa.Table, bool]:
@@ -131,6 +142,14 @@ def _counted(encoded: pa.Table) -> dict[str, dict[str, int]]:
     for row in sorted(grouped.to_pylist(), key=lambda row: (row["split"], list(OUTCOMES).index(row["outcome"]))):
         counts[row["split"]][row["outcome"]] = row["count_all"]
     return counts
+
+
+def _shared(shared: pa.Table) -> dict[str, int]:
+    """Examples of each held-out split whose input stands in an earlier one."""
+    counts: Counter[str] = Counter()
+    for split, examples in zip(shared["split"].to_pylist(), shared["examples"].to_pylist(), strict=True):
+        counts[split] += examples
+    return dict(counts)
 
 
 def _seen(learnt: pa.Table, train: pa.Table, recipe: Recipe) -> dict[str, dict[str, float]] | None:

@@ -22,7 +22,7 @@ class Prepared:
             not trained on. In `train` a mixture's repetitions have been applied.
         outcomes: one row for every example, those left out included, columns ABOUT. `tokens` counts the whole example
             before anything was cut, `trained_tokens` what is trained on when it is seen once.
-        overlap: records of validation whose input stands in train, see `trainer.data.overlap`.
+        overlap: held-out records whose input stands in train or another such split, see `trainer.data.overlap`.
         description: JSON-able, without text of the data: where they came from, counts, notes.
         digest: equal for equal data under equal settings; hex.
     """

@@ -7,6 +7,7 @@ Only the columns of the shape count, besides `record_id`, `source`, `label` and 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final, Literal
 
 from dataprep.errors import InputError
@@ -69,7 +70,7 @@ def conversations(
     made = []
     for number, row in rows:
         try:
-            made.append(_conversation(row, shape, split, ids(row)))
+            made.append(replace(_conversation(row, shape, split, ids(row)), row=number))
         except NotOfShapeError as error:
             place = f"{split} row {number:,}"
             raise InputError(f"{place}: {error}", file=file, hint="dataprep run FILE reads more shapes") from None

@@ -15,9 +15,13 @@ class Source(Protocol):
 
     Attributes:
         description: where they are, JSON-able.
+        files: names of the files of each split, in order, once they were read; empty where rows have ids.
+        notes: what was left out, once they were read.
     """
 
     description: dict[str, Any]
+    files: dict[str, list[str]]
+    notes: list[str]
 
     @property
     def digest(self) -> str:
@@ -25,10 +29,13 @@ class Source(Protocol):
 
     @property
     def rows(self) -> int:
-        """Records of train and validation, 0 where that is not known before they are read."""
+        """Records that are read, 0 where that is not known before."""
 
     def read(self) -> Iterator[list[Conversation]]:
-        """All conversations of train and validation in batches, train first, in stable order; `test` is never read."""
+        """Conversations in batches of one split, in stable order: train, validation, and what else is held out.
+
+        Of the last (`test`, or a second validation split) only what they ask is compared; nothing is trained on them.
+        """
 
 
 def open_source(data: DataConfig, base: Path) -> Source:

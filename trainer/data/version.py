@@ -44,6 +44,8 @@ class VersionSource:
         # A version's id stays when a record is forgotten, what can be read of it does not.
         gone = sorted(tombstones(self.version.manifest))
         self.digest = sha256("\n".join([self.version.id, *gone]).encode()).hexdigest()
+        self.files: dict[str, list[str]] = {}
+        self.notes: list[str] = []
         self.description: dict[str, Any] = {
             "kind": "version",
             "dataset": self.version.dataset,
@@ -54,8 +56,8 @@ class VersionSource:
 
     @property
     def splits(self) -> tuple[str, ...]:
-        """Train, and validation where it has rows."""
-        return ("train", "validation") if self.version.splits.get("validation") else ("train",)
+        """Train, and those that are held out and have rows."""
+        return ("train", *(split for split in ("validation", "test") if self.version.splits.get(split)))
 
     @property
     def rows(self) -> int:
@@ -63,7 +65,7 @@ class VersionSource:
         return sum(self.version.splits[split] for split in self.splits)
 
     def read(self) -> Iterator[list[Conversation]]:
-        """All conversations in batches, train first."""
+        """All conversations in batches of one split, train first."""
         for split in self.splits:
             for batch in read_records(self.version.path, split=split, rows_per_batch=2_000):
                 yield [self._conversation(row, split) for row in batch.to_pylist()]
