@@ -25,7 +25,7 @@ class Ready:
         tokenizer: with the recipe's template and a padding token of its own.
         prepared: the examples, and what became of all that could have been ones.
         train, validation: rows with `input_ids`, `labels` and `seq_lengths`.
-        length: tokens of a packed row.
+        length: tokens of a packed row of train.
     """
 
     folder: Path
@@ -69,6 +69,8 @@ def make_ready(
         prepared = prepare(recipe, loaded.base, tokenizer, cache=loaded.runs / "cache", on_progress=on_progress)
     length = row_length(prepared.train, recipe.data.max_length)
     train, validation = (
-        rows_of(table, packing=recipe.data.packing, length=length) for table in (prepared.train, prepared.validation)
+        # an example of validation may be longer than any of train
+        rows_of(table, packing=recipe.data.packing, length=max(length, row_length(table, recipe.data.max_length)))
+        for table in (prepared.train, prepared.validation)
     )
     return Ready(folder, tokenizer, prepared, train, validation, length)

@@ -124,6 +124,17 @@ def test_a_file_that_is_there_is_not_written_over(capsys: pytest.CaptureFixture[
     assert path.read_text() == "mine"
 
 
+def test_a_validation_row_may_be_longer_than_any_of_train(
+    capsys: pytest.CaptureFixture[str], rows: Path, tiny: Path
+) -> None:
+    long = {"prompt": "and a long one?", "completion": "card " * 300}
+    (rows / "validation.jsonl").write_text(json.dumps(long) + "\n")
+    path = rows.parent / "recipe.yaml"
+    run(capsys, "init", str(rows), "--model", str(tiny), "-o", str(path))
+    code, _, err = run(capsys, "check", str(path), "--no-probe")
+    assert code == 0, err
+
+
 def test_a_file_without_a_byte_is_no_bug(capsys: pytest.CaptureFixture[str], tmp_path: Path, tiny: Path) -> None:
     (tmp_path / "rows").mkdir()
     (tmp_path / "rows" / "train.jsonl").touch()
