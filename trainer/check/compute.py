@@ -1,27 +1,22 @@
 """What training will need: memory by method, the card that holds it, a batch that fits, and the time, from a probe.
 
-Memory is arithmetic on the model's configuration and loads nothing; time cannot be known without trying, so a few real
-steps are taken on the longest rows, which finds out too whether these fit.
+Memory is arithmetic on the model's configuration and loads nothing; time cannot be known without trying, so
+`trainer.check.probe` takes a few real steps.
 """
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final, Literal
 
 from dataprep.errors import InputError
 from trainer.check.batching import Proposal, propose
 from trainer.check.memory import Workload, estimate, memory_text, smallest_card
 from trainer.check.shapes import ModelShape
-from trainer.check.timing import TimeEstimate, estimate_time
+from trainer.check.timing import TimeEstimate
 from trainer.recipe import Recipe
-from trainer.steps import Steps
 
-_PROBE_STEPS: Final = 6
-_PROBE_ROWS: Final = 4
 _TARGET_TOKENS: Final = 32_768
 """Tokens of an optimiser step that is proposed: enough for a steady gradient in fine-tuning, and no more."""
 _METHODS: Final[tuple[Literal["full", "lora", "lora_4bit"], ...]] = ("full", "lora", "lora_4bit")
@@ -65,6 +60,7 @@ class Needs:
             )
         if self.time is not None:
             found.append(f"the run takes {self.time.text()}; early stopping may end it before")
+            found.append(f"{self.time.probed}; loading and tokenising are not in it")
         return found
 
 
@@ -98,40 +94,3 @@ def _workload(method: Literal["full", "lora", "lora_4bit"], recipe: Recipe, leng
         gradient_checkpointing=recipe.model.gradient_checkpointing,
         lora_rank=recipe.model.lora.rank,
     )
-
-
-def time_of(model: Any, recipe: Recipe, train: Any, *, steps: int, tokens: int) -> TimeEstimate | None:
-    """The time of a run, from a few of its steps. The model is not what it was afterwards.
-
-    Args:
-        model: a `trainer.models.load.Loaded`.
-        recipe: of the run.
-        train: its rows.
-        steps, tokens: of the whole run.
-    """
-    from trainer.loop import fit
-
-    timed: list[tuple[int, float]] = []
-    before = [0, 0.0]
-
-    def note(values: Mapping[str, Any]) -> None:
-        if "loss" in values:
-            timed.append((values["tokens"] - int(before[0]), values["seconds"] - before[1]))
-            before[:] = [values["tokens"], values["seconds"]]
-
-    longest = sorted(range(len(train)), key=lambda row: -sum(train[row]["seq_lengths"]))
-    batch = recipe.training.batch_size * recipe.training.accumulation
-    rows = train.select(longest[: _PROBE_STEPS * batch])
-    with tempfile.TemporaryDirectory() as folder:
-        fit(
-            model,
-            recipe,
-            Steps(_PROBE_STEPS, _PROBE_STEPS),
-            train=rows,
-            validation=rows.select(range(min(len(rows), _PROBE_ROWS))),
-            packed=recipe.data.packing,
-            folder=Path(folder),
-            on_values=note,
-            checkpoints=False,
-        )
-    return estimate_time(timed, steps=steps, tokens=tokens)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import orjson
 
-from trainer.check.compute import Needs, needs, time_of
+from trainer.check.compute import Needs, needs
 from trainer.check.ledger import write_ledger
 from trainer.check.rows import RowsReport, look_at_rows
+from trainer.check.timing import TimeEstimate, estimate_time
 from trainer.data.limits import check_limits
 from trainer.data.prepared import Prepared
 from trainer.recipe import Recipe
@@ -19,8 +20,10 @@ from trainer.recipe_file import LoadedRecipe
 from trainer.steps import Steps, plan_steps
 
 if TYPE_CHECKING:
-    from trainer.check.timing import TimeEstimate
     from trainer.ready import Ready
+
+_SAVED_BYTES: Final = 12
+"""In a checkpoint, for each weight that is trained: the weight and two states of AdamW, in float32."""
 
 
 @dataclass(frozen=True)
@@ -88,11 +91,21 @@ def check(
 
 
 def _probed(loaded: LoadedRecipe, ready: Ready, steps: Steps) -> TimeEstimate | None:
+    from trainer.check.probe import probe
     from trainer.models.load import load
 
     recipe = loaded.recipe
-    tokens = sum(map(sum, ready.train["seq_lengths"]))
-    with_validations = steps.total + round(steps.validation_cost * (1 + steps.validations))
-    seen = with_validations * recipe.training.batch_size * recipe.training.accumulation / len(ready.train)
     model = load(ready.folder, recipe.model, loaded.base, recipe.training.seed)
-    return time_of(model, recipe, ready.train, steps=with_validations, tokens=int(seen * tokens))
+    trained = sum(each.numel() for each in model.model.parameters() if each.requires_grad)
+    probed = probe(model, recipe, ready.train, ready.validation)
+    validated, train_tokens = (sum(map(sum, rows["seq_lengths"])) for rows in (ready.validation, ready.train))
+    seen = steps.total * recipe.training.batch_size * recipe.training.accumulation / len(ready.train)
+    found = estimate_time(probed.steps, steps=steps.total, tokens=int(seen * train_tokens))
+    if found is None:
+        return None
+    if probed.validation is None:  # the time was up before
+        validation = steps.validation_cost * found.seconds / steps.total
+    else:
+        validation = probed.validation[1] * validated / probed.validation[0]
+    found = found.with_validations(1 + steps.validations, validation, saved_bytes=_SAVED_BYTES * trained)
+    return replace(found, probed=probed.text())

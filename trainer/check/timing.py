@@ -1,8 +1,8 @@
 """How long training will take, from a few steps that were timed: an estimate with its range.
 
 The time of a step is taken as a + b · tokens (what a step costs anyhow, and what each token does) where the probe has
-steps of different sizes, else as proportional to tokens. The first step is left out: it compiles, allocates and reads
-for all that follow.
+steps of different sizes, else as proportional to tokens. Validations are counted with it, which can take as long as
+training does, and checkpoints at an assumed speed of the disk; loading the model and tokenising are not.
 """
 
 from __future__ import annotations
@@ -10,13 +10,18 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
-_FEWEST: Final = 2
-"""Timed steps, beside the first, that an estimate needs."""
+from dataprep.console import counted
+
 _LEAST_RANGE: Final = 0.1
 """The range is at least ± this share: a probe of seconds does not see what hours bring."""
+_FEW: Final = 3
+_WIDE_RANGE: Final = 0.3
+"""The same from fewer timed steps than that, or where the largest of them has less than half the tokens of a step."""
+_DISK: Final = 300e6
+"""Bytes that are saved in a second: an assumption."""
 _VARIED: Final = 1.2
 """Largest over smallest step of a probe from which a cost a step can be told from a cost a token."""
 
@@ -29,38 +34,74 @@ class TimeEstimate:
     low: float
     high: float
     tokens_per_second: float
+    """While it trains."""
+    steps: int = 0
+    validations: int = 0
+    """With the one before the first step."""
+    validating_seconds: float = 0.0
+    saving_seconds: float = 0.0
+    probed: str = ""
+    """What was timed, in words."""
 
     def text(self) -> str:
         """In words.
 
-        >>> TimeEstimate(5400, 4800, 6300, 1210.4).text()
-        'about 1 h 30 min (1 h 20 min to 1 h 45 min), 1,210 tokens a second'
+        >>> print(TimeEstimate(5400, 4800, 6300, 1210.4, 300, 21, 1500, 40).text().replace(": ", ":\\n"))
+        about 1 h 30 min (1 h 20 min to 1 h 45 min):
+        300 steps 1 h 4 min at 1,210 tokens a second, 21 validations 25 min, saving 40 s
         """
+        training = self.seconds - self.validating_seconds - self.saving_seconds
+        parts = [
+            f"{counted(self.steps, 'step')} {duration_text(training)} at {self.tokens_per_second:,.0f} tokens a second",
+            f"{counted(self.validations, 'validation')} {duration_text(self.validating_seconds)}",
+            f"saving {duration_text(self.saving_seconds)}",
+        ]
         between = f"{duration_text(self.low)} to {duration_text(self.high)}"
-        return f"about {duration_text(self.seconds)} ({between}), {self.tokens_per_second:,.0f} tokens a second"
+        return f"about {duration_text(self.seconds)} ({between}): {', '.join(parts)}"
+
+    def with_validations(self, count: int, seconds: float, *, saved_bytes: int) -> TimeEstimate:
+        """The same with validations, each of so many seconds, and checkpoints of so many bytes after all but the first.
+
+        >>> found = TimeEstimate(100, 90, 110, 1000, 50).with_validations(11, 10, saved_bytes=600_000_000)
+        >>> found.seconds, found.low, found.saving_seconds
+        (230.0, 207.0, 20.0)
+        """
+        saving = max(count - 1, 0) * saved_bytes / _DISK
+        whole = self.seconds + count * seconds + saving
+        low, high = (whole * bound / self.seconds for bound in (self.low, self.high))
+        return replace(
+            self, seconds=whole, low=low, high=high, validations=count, validating_seconds=count * seconds,
+            saving_seconds=saving,
+        )  # fmt: skip
 
 
 def estimate_time(probe: Sequence[tuple[int, float]], *, steps: int, tokens: int) -> TimeEstimate | None:
     """The time of `steps` optimiser steps over `tokens` tokens in all, from (tokens, seconds) of the probe's steps.
 
-    The range is that of the probe's steps about the fit (two standard deviations of a step, scaled to their mean's,
-    and at least ± 10 %). None where fewer than three steps were timed.
+    The range is that of the probe's steps about the fit (two standard deviations of a step, scaled to their mean's),
+    at least ± 10 %, and ± 30 % where they are fewer than three or far smaller than the run's. None without any.
 
-    >>> probe = [(4096, 9.0), (4096, 2.0), (4096, 2.1), (4096, 1.9), (4096, 2.0)]
+    Args:
+        probe: steps that were timed, warm-up left out.
+        steps, tokens: of the run.
+
+    >>> probe = [(4096, 2.0), (4096, 2.1), (4096, 1.9), (4096, 2.0)]
     >>> found = estimate_time(probe, steps=100, tokens=409_600)
     >>> round(found.seconds), round(found.low), round(found.high)
     (200, 180, 220)
     """
-    timed = [(size, seconds) for size, seconds in probe[1:] if size > 0 and seconds > 0]
-    if len(timed) < _FEWEST:
+    timed = [(size, seconds) for size, seconds in probe if size > 0 and seconds > 0]
+    if not timed:
         return None
     fixed, each = _fit(timed)
     seconds = fixed * steps + each * tokens
     errors = [seconds_of - (fixed + each * size) for size, seconds_of in timed]
     usual = statistics.fmean(seconds_of for _, seconds_of in timed)
     doubt = 2 * math.sqrt(statistics.fmean(error * error for error in errors) / len(timed)) / usual
-    doubt = min(0.9, max(_LEAST_RANGE, doubt))
-    return TimeEstimate(seconds, seconds * (1 - doubt), seconds * (1 + doubt), tokens / seconds if seconds else 0.0)
+    far = len(timed) < _FEW or 2 * max(size for size, _ in timed) < tokens / max(steps, 1)
+    doubt = min(0.9, max(_WIDE_RANGE if far else _LEAST_RANGE, doubt))
+    speed = tokens / seconds if seconds else 0.0
+    return TimeEstimate(seconds, seconds * (1 - doubt), seconds * (1 + doubt), speed, steps)
 
 
 def _fit(timed: Sequence[tuple[int, float]]) -> tuple[float, float]:

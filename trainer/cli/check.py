@@ -30,6 +30,7 @@ def check(
     from dataclasses import asdict
 
     from dataprep.cli.output import reading_width, write_json, write_lines
+    from dataprep.console import wrap
     from trainer.check.run import check as look
     from trainer.progress import Progress
     from trainer.recipe_file import load
@@ -52,7 +53,7 @@ def check(
     else:
         from trainer.check.rows_text import render
 
-        write_lines(
-            [*render(checked.rows, reading_width()), "", checked.steps.text(), *checked.needs.lines(checked.recipe)]
-        )
+        width = reading_width()
+        compute = [part for line in checked.needs.lines(checked.recipe) for part in wrap(line, width)]
+        write_lines([*render(checked.rows, width), "", *wrap(checked.steps.text(), width), *compute])
     checked.refuse()
