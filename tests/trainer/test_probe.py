@@ -61,7 +61,7 @@ def test_the_time_says_what_is_in_it(asked: LoadedRecipe) -> None:
     checked = check(asked)
     assert checked.needs.time is not None
     assert checked.needs.time.validations == 1 + checked.steps.validations
-    said = "\n".join(checked.needs.lines(checked.recipe))
+    said = "\n".join(checked.needs.lines())
     assert f"{checked.needs.time.validations} validations" in said
     assert "drawn at random" in said
     assert "loading and tokenising are not in it" in said

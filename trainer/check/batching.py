@@ -1,7 +1,8 @@
-"""Batch and accumulation that fit a card and make the optimiser step as large as wanted; and what to try next if not.
+"""Batch and accumulation that fit a card and leave the recipe's optimiser step as it is; and what to try next if not.
 
 An optimiser step learns from batch times accumulation sequences, whatever the factors; memory grows with the batch
-alone. So the batch is the largest that fits, and accumulation the rest.
+alone. So the batch is the largest that fits, and accumulation the rest. The product is the recipe's, unless the data
+are so few that an epoch would have next to no steps: a fixed number of tokens a step, the alternative, knows neither.
 """
 
 from __future__ import annotations
@@ -10,50 +11,79 @@ import math
 from dataclasses import dataclass, replace
 from typing import Final
 
+from dataprep.console import counted
 from trainer.check.memory import Workload, estimate, memory_text, usable_bytes
 from trainer.check.shapes import ModelShape
 
 _SHORTEST: Final = 256
 """Tokens below which a shorter `max_length` is no advice any more."""
 _SMALL_RANK: Final = 8
+_LEAST_STEPS: Final = 20
+"""Optimiser steps of an epoch, below which a smaller step is proposed."""
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """What fits: sequences of a batch, batches before an optimiser step, and the memory of it in bytes."""
+    """What fits a card: sequences of a batch, batches before an optimiser step, and why."""
 
     batch_size: int
     accumulation: int
-    tokens: int
-    """Of an optimiser step."""
     memory: int
+    """Bytes."""
+    card: float
+    """GB."""
+    why: str
+
+    def text(self) -> str:
+        """In words."""
+        settings = f"batch_size {self.batch_size}, accumulation {self.accumulation}"
+        return f"proposed: {settings}: {self.why}; fits a card of {self.card:g} GB"
 
 
-def propose(shape: ModelShape, load: Workload, *, target_tokens: int, card: float) -> Proposal | None:
-    """The largest batch on a card of so many GB, of powers of two, with the accumulation that reaches the target.
+def propose(shape: ModelShape, load: Workload, *, accumulation: int, rows: int, card: float) -> Proposal | None:
+    """The recipe's optimiser step, in the largest batches that fit a card; a smaller step where the data are few.
 
-    The step is of at least `target_tokens` tokens, and of less than one batch more. None where not even one sequence
-    fits: `smaller_settings` says what then. `load.batch_size` is not looked at.
+    None where not even one sequence fits: `smaller_settings` says what then.
+
+    Args:
+        shape: the model.
+        load: how it is trained, with the recipe's batch.
+        accumulation: of the recipe.
+        rows: sequences of an epoch.
+        card: GB.
 
     >>> small = ModelShape("llama", 30, 576, 9, 3, 64, 1536, 49152, tied=True)
-    >>> found = propose(small, Workload("lora", 1024), target_tokens=32_768, card=8)
-    >>> found.batch_size, found.accumulation, found.tokens
-    (4, 8, 32768)
+    >>> print(propose(small, Workload("lora", 1024, 8), accumulation=1, rows=1624, card=8).text())
+    proposed: batch_size 4, accumulation 2: the recipe's 8 sequences a step, 203 steps an epoch; fits a card of 8 GB
     """
-    sequences = max(1, math.ceil(target_tokens / load.sequence_length))
+    sequences, why = step_of(load.batch_size * accumulation, rows)
     best: tuple[int, int] | None = None
-    batch = 1
-    while batch == 1 or batch <= sequences:
+    for batch in (each for each in range(1, sequences + 1) if sequences % each == 0):
         memory = estimate(shape, replace(load, batch_size=batch)).total
         if memory > usable_bytes(card):
             break
         best = (batch, memory)
-        batch *= 2
-    if best is None:
-        return None
-    batch, memory = best
-    accumulation = math.ceil(sequences / batch)
-    return Proposal(batch, accumulation, batch * accumulation * load.sequence_length, memory)
+    return None if best is None else Proposal(best[0], sequences // best[0], best[1], card, why)
+
+
+def step_of(wanted: int, rows: int) -> tuple[int, str]:
+    """Sequences of an optimiser step, and why: as wanted, or fewer where an epoch would have less than some 20 steps.
+
+    Below that warm-up and schedule have nothing to work with, and a mistake in the rate cannot be mended.
+
+    >>> step_of(8, 60)
+    (2, "the recipe's 8 sequences a step are 8 steps an epoch, which is few; 2 are 30")
+    >>> step_of(128, 1)
+    (1, 'the data are 1 sequence, so a step has no more')
+    """
+    steps = math.ceil(rows / wanted)
+    if steps >= _LEAST_STEPS or wanted == 1:
+        return wanted, f"the recipe's {counted(wanted, 'sequence')} a step, {counted(steps, 'step')} an epoch"
+    fewer = 1 << max(rows // _LEAST_STEPS, 1).bit_length() - 1
+    if rows <= 1:
+        return 1, "the data are 1 sequence, so a step has no more"
+    have = f"the recipe's {wanted:,} sequences a step are {counted(steps, 'step')} an epoch, which is few"
+    return fewer, f"{have}; {fewer:,} {'is' if fewer == 1 else 'are'} {math.ceil(rows / fewer):,}"
 
 
 def smaller_settings(

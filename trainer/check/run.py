@@ -83,7 +83,7 @@ def check(
     _, notes = load_tokenizer(ready.folder, recipe.model, loaded.base)
     rows = look_at_rows(ready.prepared, recipe, ready.tokenizer, samples=samples, notes=tuple(notes))
     ledger = write_ledger(ready.prepared, recipe, beside=loaded.runs)
-    needed = needs(orjson.loads((ready.folder / "config.json").read_bytes()), recipe, ready.length)
+    needed = needs(orjson.loads((ready.folder / "config.json").read_bytes()), recipe, ready.length, len(ready.train))
     steps = plan_steps(len(ready.train), recipe, validation_rows=len(ready.validation))
     if probe and not rows.excesses:
         needed = replace(needed, time=_probed(loaded, ready, steps))

@@ -54,6 +54,6 @@ def check(
         from trainer.check.rows_text import render
 
         width = reading_width()
-        compute = [part for line in checked.needs.lines(checked.recipe) for part in wrap(line, width)]
+        compute = [part for line in checked.needs.lines() for part in wrap(line, width)]
         write_lines([*render(checked.rows, width), "", *wrap(checked.steps.text(), width), *compute])
     checked.refuse()
