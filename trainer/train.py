@@ -91,7 +91,7 @@ def train(
     model = load(ready.folder, recipe.model, loaded.base, recipe.training.seed)
     steps = plan_steps(len(ready.train), recipe, processes.count, validation_rows=len(ready.validation))
     counts = f"{len(prepared.train):,} examples in {len(ready.train):,} rows of at most {ready.length:,} tokens"
-    for line in (*model.notes, counts, steps.text()):
+    for line in (*model.notes, *prepared.description["notes"], counts, steps.text()):
         note(line)
     with ExitStack() as held:
         run, checkpoint = _run_folder(loaded, prepared, model, processes, held, fresh=fresh)

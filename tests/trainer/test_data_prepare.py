@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections import Counter
 from dataclasses import replace
@@ -65,6 +66,33 @@ def test_what_a_person_should_know_is_noted(tmp_path: Path) -> None:
     notes = " ".join(ready(write_rows(tmp_path, train=rows)).description["notes"])
     for words in ("10% of the conversations of train are held out", "written out in 1 answer", "does not show"):
         assert words in notes
+
+
+def test_a_label_that_is_not_trained_on_is_said_with_what_to_write(tmp_path: Path) -> None:
+    rows = [{"text": f"how much is fee {n}?", "label": ("fee", "card")[n % 2]} for n in range(20)]
+    write_rows(tmp_path / "plain", train=rows)
+    said = ready(tmp_path / "plain").description["notes"][0]
+    assert said.startswith("20 records have a label (2 different), which is not trained on, only the text")
+    assert "name the columns `prompt` and `completion`" in said
+    other = [{"text": row["text"], "category": row["label"]} for row in rows]
+    write_rows(tmp_path / "other", train=other)
+    assert 'only `text` is trained on, "category" not' in ready(tmp_path / "other").description["notes"][0]
+
+
+def test_the_lines_that_make_a_version_train_on_its_label_do(tmp_path: Path) -> None:
+    words = "abcdefghij"
+    rows = [{"text": f"{words[n % 10] * 5} {words[n // 10] * 4} is {n}?", "intent": f"i{n % 2}"} for n in range(40)]
+    write_rows(tmp_path, rows=rows)
+    source = "name: bank\nsources:\n  - name: a\n    path: rows.jsonl\n    label: intent\n"
+    run_yaml(tmp_path, source)
+    asked = recipe(version="bank@latest", store=str(tmp_path / "store"))
+    said = prepare(asked, tmp_path, TOKENIZER).description["notes"][0]
+    lines = re.findall(r"`([^`]*)`", said)
+    assert lines == ["shape: prompt_completion", 'columns: {prompt: "text", completion: "intent"}']
+    run_yaml(tmp_path, source + "".join(f"    {line}\n" for line in lines))
+    prepared = prepare(asked, tmp_path, TOKENIZER)
+    assert not any("label" in note for note in prepared.description["notes"])
+    assert learnt(TOKENIZER, prepared.train.to_pylist()[0]).startswith("i")
 
 
 def test_a_conversation_is_one_example_for_each_answer(tmp_path: Path) -> None:

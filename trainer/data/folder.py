@@ -52,6 +52,7 @@ class FolderSource:
     """
 
     rows = 0
+    to_learn_labels = "name the columns `prompt` and `completion`, in place of `text` and `label`"
 
     def __init__(self, base: Path, name: str) -> None:
         self.path = base / name
@@ -105,6 +106,10 @@ class FolderSource:
 
     def _batches(self, rows: datasets.Dataset, split: str, ids: _Ids) -> Iterator[list[Conversation]]:
         shape = detect(rows.column_names, self.file)
+        unread = [quoted(name) for name in rows.column_names if name not in used_columns(shape)]
+        if shape == "text" and unread and split == "train":
+            hint = "to train on an answer too, name the columns `prompt` and `completion`"
+            self.notes.append(f"only `text` is trained on, {', '.join(unread[:9])} not: {hint}")
         chosen = rows.select_columns([name for name in rows.column_names if name in used_columns(shape)])
         for start in range(0, len(chosen), _BATCH):
             batch = chosen.select(range(start, min(start + _BATCH, len(chosen)))).to_list()

@@ -60,7 +60,7 @@ def prepare(
         too_long=recipe.data.too_long,
         by="source" if recipe.data.mixture is None else recipe.data.mixture.by,
     )
-    encoded, compared = _read(source, encoder, on_progress)
+    encoded, compared, labelled = _read(source, encoder, on_progress)
     encoded, held_out = _split(encoded, recipe)
     learnt = {split: _learnt(encoded, split) for split in ("train", "validation")}
     train = mix(learnt["train"], recipe.data.mixture)
@@ -75,7 +75,11 @@ def prepare(
         "files": files,
         "compared": {split: len(table) for split, table in compared.items()},
         "overlap": _shared(shared),
-        "notes": [*_notes(encoder, tokenizer, recipe if held_out else None), *source.notes],
+        "notes": [
+            *_label_notes(labelled, source),
+            *source.notes,
+            *_notes(encoder, tokenizer, recipe if held_out else None),
+        ],
     }
     prepared = Prepared(
         train=train.select(EXAMPLES),
@@ -90,14 +94,18 @@ def prepare(
     return prepared
 
 
-def _read(source: Source, encoder: Encoder, on_progress: Progress | None) -> tuple[pa.Table, dict[str, pa.Table]]:
-    """Examples of train and validation, and what is asked in other held-out splits."""
+def _read(
+    source: Source, encoder: Encoder, on_progress: Progress | None
+) -> tuple[pa.Table, dict[str, pa.Table], Counter[str]]:
+    """Examples of train and validation, what is asked in other held-out splits, and the labels of documents."""
     tables, records = [ENCODED.empty_table()], 0
+    labelled: Counter[str] = Counter()
     compared: dict[str, pa.Table] = {}
     for conversations in source.read():
         split = conversations[0].split
         if split in ("train", "validation"):
             tables.append(encoder.encode(conversations))
+            labelled.update(each.label for each in conversations if each.text is not None and each.label)
         else:
             asked = inputs_of(conversations)
             compared[split] = pa.concat_tables([compared.get(split, INPUTS.empty_table()), asked])
@@ -112,7 +120,7 @@ def _read(source: Source, encoder: Encoder, on_progress: Progress | None) -> tup
         )
         message = f"answer {first.answer + 1}{others} cannot be rendered: {first.reason}"
         raise InputError(message, record_id=first.record_id, hint=hint)
-    return pa.concat_tables(tables), compared
+    return pa.concat_tables(tables), compared, labelled
 
 
 def _split(encoded: pa.Table, recipe: Recipe) -> tuple[pa.Table, bool]:
@@ -162,6 +170,14 @@ def _seen(learnt: pa.Table, train: pa.Table, recipe: Recipe) -> dict[str, dict[s
         group: {"examples": before[group], "weight": weights.get(group, 1.0), "seen": after[group]}
         for group in sorted(before)
     }
+
+
+def _label_notes(labelled: Counter[str], source: Source) -> list[str]:
+    """That there are labels which nothing is learnt of: a text is trained on as it stands."""
+    if not labelled:
+        return []
+    found = f"{counted(labelled.total(), 'record')} have a label ({len(labelled):,} different)"
+    return [f"{found}, which is not trained on, only the text: to train on it, {source.to_learn_labels}"]
 
 
 def _notes(encoder: Encoder, tokenizer: Any, holding_out: Recipe | None) -> list[str]:

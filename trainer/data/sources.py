@@ -28,6 +28,10 @@ class Source(Protocol):
         """Equal for equal content; hex."""
 
     @property
+    def to_learn_labels(self) -> str:
+        """What to change so that the labels of documents are trained on, as what follows "to train on it"."""
+
+    @property
     def rows(self) -> int:
         """Records that are read, 0 where that is not known before."""
 

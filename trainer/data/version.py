@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from dataprep.errors import InputError
+from dataprep.pipeline.quoting import quoted
 from dataprep.store.names import display
 from dataprep.store.reading import open_version
 from dataprep.store.records import read_records
@@ -63,6 +64,19 @@ class VersionSource:
     def rows(self) -> int:
         """Records in these splits."""
         return sum(self.version.splits[split] for split in self.splits)
+
+    @property
+    def to_learn_labels(self) -> str:
+        """The lines of the pipeline file that make prompt and completion of text and label."""
+        for source in self.version.manifest["sources"]:
+            mapping = source["mapping"]
+            if mapping.get("shape") == "text_label":
+                text, label = quoted(mapping["columns"]["text"], None), quoted(mapping["label"], None)
+                lines = f"`shape: prompt_completion` and `columns: {{prompt: {text}, completion: {label}}}`"
+                return (
+                    f"write {lines} under the source {quoted(source['name'])} of the pipeline file; then dataprep run"
+                )
+        return "make a version of rows with the columns prompt and completion (`shape: prompt_completion`)"
 
     def read(self) -> Iterator[list[Conversation]]:
         """All conversations in batches of one split, train first."""
