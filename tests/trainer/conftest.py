@@ -10,7 +10,7 @@ import pytest
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
-torch = pytest.importorskip("torch", reason="the trainer is an extra: pip install 'dataprep[trainer]'")
+torch = pytest.importorskip("torch", reason="the trainer is an extra: pip install '.[trainer]'")
 
 
 @pytest.fixture(scope="session", autouse=True)

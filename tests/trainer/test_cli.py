@@ -52,7 +52,10 @@ def test_without_the_extra_one_line_says_so(
     monkeypatch.setitem(sys.modules, "torch", None)
     code, out, err = run(capsys, "check", "recipe.yaml")
     assert (code, out) == (2, "")
-    assert err == "trainer: the trainer is not installed: torch is missing\n  next: pip install 'dataprep[trainer]'\n"
+    advice = "pip install '.[trainer]' in a checkout of dataprep"
+    assert err == f"trainer: the trainer is not installed (torch is missing): {advice}\n"
+    monkeypatch.setitem(sys.modules, "peft", None)
+    assert "(torch, peft are missing)" in run(capsys, "check", "recipe.yaml")[2]
 
 
 def test_a_first_recipe_runs_as_it_is(capsys: pytest.CaptureFixture[str], rows: Path, tiny: Path) -> None:

@@ -35,8 +35,8 @@ app = typer.Typer(
 def _installed() -> None:
     missing = [name for name in ("torch", "transformers", "trl", "peft", "datasets") if find_spec(name) is None]
     if missing:
-        hint = "pip install 'dataprep[trainer]'"
-        raise InputError(f"the trainer is not installed: {', '.join(missing)} is missing", hint=hint)
+        found = f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing"
+        raise InputError(f"the trainer is not installed ({found}): pip install '.[trainer]' in a checkout of dataprep")
 
 
 init.register(app)
