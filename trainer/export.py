@@ -6,21 +6,17 @@ import fcntl
 import glob
 import os
 import secrets
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-from dataprep.console import one_line
 from dataprep.errors import InputError
 from dataprep.store.files import make_folder, publish_folder, remove_folder
+from trainer.card import card
 from trainer.models.fingerprint import fingerprint
 from trainer.runs.folder import RunFolder
-
-_LIMITS: Final = (
-    "Trained on one dataset version and judged by its validation loss alone: what else it says, how it does on other "
-    "inputs, and whether it says harmful things was not measured here."
-)
 
 
 def export(run: Path, output: Path) -> list[Path]:
@@ -42,7 +38,8 @@ def export(run: Path, output: Path) -> list[Path]:
     from trainer.models.quiet import quiet
 
     quiet()
-    told = RunFolder.open(run).record
+    record = RunFolder.open(run)
+    told = record.record
     best = run / "best"
     if not best.is_dir():
         hint = f"it is {told['state']}; weights are kept when a run ends"
@@ -60,10 +57,18 @@ def export(run: Path, output: Path) -> list[Path]:
     with _unfinished(output) as folder:
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
-        (folder / "README.md").write_text(card(told), encoding="utf-8")
+        (folder / "README.md").write_text(card(told, record.metrics()), encoding="utf-8")
+        _as_the_umask_says(folder, like=folder / "README.md")
         if not publish_folder(folder, output):  # an empty folder of that name gives way
             raise InputError("is there already", file=str(output), key="-o", hint="name a new folder")
     return sorted(path for path in output.iterdir())
+
+
+def _as_the_umask_says(folder: Path, *, like: Path) -> None:
+    """Give every file the mode of one that was written plainly: safetensors gives its own to their owner alone."""
+    mode = stat.S_IMODE(like.stat().st_mode)
+    for path in folder.iterdir():
+        path.chmod(mode)
 
 
 @contextmanager
@@ -113,31 +118,3 @@ def _merged(best: Path, told: Mapping[str, Any]) -> Any:
     if tokens > model.get_input_embeddings().num_embeddings:
         model.resize_token_embeddings(tokens, mean_resizing=False)
     return PeftModel.from_pretrained(model, best).merge_and_unload()
-
-
-def card(told: Mapping[str, Any]) -> str:
-    """The model card of a run: what it was made from and how, what it reached, what nobody looked at."""
-    return "\n".join(_card(told)) + "\n"
-
-
-def _card(told: Mapping[str, Any]) -> Iterator[str]:
-    recipe, data, results = told["recipe"], told["data"], told.get("results") or {}
-    yield from ("---", "library_name: transformers", "pipeline_tag: text-generation", "---", "")
-    yield from (f"# {_safe(recipe['name'])}", "")
-    yield from (f"Fine-tuned from {_safe(recipe['model']['path'])} ({_safe(told['model']['family'])}).", "")
-    yield from ("## Data", "")
-    yield from (f"- {_safe(key)}: {_safe(value)}" for key, value in data.items() if not isinstance(value, dict | list))
-    yield from ("", "## Results", "")
-    yield from (f"- {_safe(key)}: {_safe(value)}" for key, value in results.items() if value is not None)
-    yield from ("- losses are nats a token of the answers, on the validation split", "")
-    yield from ("## Recipe", "", "| key | value |", "|---|---|")
-    for section in ("model", "training", "data"):
-        for key, value in recipe[section].items():
-            yield f"| {section}.{_safe(key)} | {_safe(value)} |"
-    yield from ("", "## Limits", "", _LIMITS)
-
-
-def _safe(value: object) -> str:
-    """A value in a line of Markdown: no line break, no cell, no markup of its own."""
-    text = one_line(str(value))
-    return "".join(f"\\{char}" if char in "|`*_<>[]\\" else char for char in text)

@@ -69,6 +69,8 @@ def prepare(
     counts = {
         "held_out": recipe.data.validation if held_out else None,
         "outcomes": _counted(encoded),
+        "records": {split: pc.count_distinct(table["record_id"]).as_py() for split, table in learnt.items()},
+        "examples": {split: len(table) for split, table in learnt.items()},
         "tokens": {split: pc.sum(table["tokens"]).as_py() for split, table in learnt.items()},
         "trained_tokens": {split: pc.sum(table["trained_tokens"]).as_py() for split, table in learnt.items()},
         "seen_in_an_epoch": _seen(learnt["train"], train, recipe),
