@@ -34,7 +34,10 @@ def test_a_usual_situation_needs_no_advice() -> None:
         ({"steps": 40}, "40 optimiser steps are few"),
         ({"learning_rate": 2e-5}, "2e-05 is below what is usual for LoRA, 0.0001 to 0.0005"),
         ({"method": "full", "learning_rate": 2e-4}, "0.0002 is above what is usual for all weights, 1e-05 to 5e-05"),
-        ({"rung_tokens": 90_000}, "The run sees 100 times the tokens of a rung (9,000,000 against 90,000)"),
+        (
+            {"rung_tokens": 90_000, "run_tokens": 9_000_000},
+            "The run sees 100 times the tokens of a rung (9,000,000 against 90,000)",
+        ),
         ({"trained_tokens": 200_000_000}, "The adapters may be too small: 200,000,000 trained tokens hold"),
         ({"epochs": 10}, "10 epochs: data seen up to 4 times are nearly as good as new ones"),
         ({"validation_examples": 100}, "100 validation examples tell losses apart that differ by 0.10 nats"),
@@ -47,9 +50,9 @@ def test_each_size_has_its_advice(change: dict[str, object], said: str) -> None:
     assert found.startswith(said)
 
 
-def test_a_long_run_is_told_a_lower_rate() -> None:
-    [found] = advice(replace(USUAL, rung_tokens=90_000))
-    assert "by 0.23, here to 4.6e-05" in found
+def test_a_long_run_is_told_a_lower_rate_but_not_to_take_it_first() -> None:
+    [found] = advice(replace(USUAL, rung_tokens=90_000, run_tokens=9_000_000))
+    assert "stay at 0.0002, and only if validation loss turns early, take 4.6e-05" in found
 
 
 def test_all_weights_have_no_adapters_that_are_too_small() -> None:

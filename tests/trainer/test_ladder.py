@@ -89,6 +89,16 @@ def test_a_best_rate_at_either_end_is_warned_of() -> None:
     assert "lowest that was tried" in warned(rung(1e-5, 2.0), rung(1e-4, 2.2), rung(1e-3, 2.5))
 
 
+def test_the_ladder_is_climbed_on_where_the_range_test_allows_it() -> None:
+    rungs = [rung(1e-4, 2.5), rung(1e-3, 2.2), rung(1e-2, 2.0)]
+    assert choose(rungs).climb_to == choose(rungs, bound=3.8e-2).climb_to == pytest.approx(0.1)
+    assert "a range test allows up to 0.038: higher ones may be better" in choose(rungs, bound=3.8e-2).warnings[0]
+    assert choose(rungs, bound=2e-2).climb_to is None
+    assert "nothing to gain higher up" in choose(rungs, bound=2e-2).warnings[0]
+    assert choose([*rungs, rung(2e-2, 2.1)]).climb_to is None
+    assert choose([*rungs, rung(2e-2, 2.1, diverged=NAN)]).climb_to is None
+
+
 def test_a_choice_below_one_that_diverges_is_warned_of() -> None:
     rungs = (rung(1e-5, 2.5), rung(1e-4, 2.2), rung(1e-3, 2.0), rung(1e-2, 0.0, diverged=NAN))
     said = warned(*rungs)

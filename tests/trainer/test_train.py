@@ -229,3 +229,5 @@ def test_the_ladder_picks_the_rate_that_works_and_says_which_do_not(place: Path)
     assert found.picture.read_text().startswith("<svg")
     assert json.loads(found.table.read_text())["choice"]["learning_rate"] == found.choice.learning_rate
     assert found.advice
+    assert f"recommended: {found.choice.learning_rate:.3g}: validation loss" in "\n".join(found.lines())
+    assert found.next.startswith("trainer train ")

@@ -44,6 +44,6 @@ def find_lr(
         write_json(as_dict(found))
     else:
         said = [f"wrote training.learning_rate: {rate:g} into {recipe}"] if write and rate is not None else []
-        write_lines([one_line(line) for line in [*found.lines(), *said]])
+        write_lines([one_line(line) for line in [*found.lines(), *said, f"next: {found.next}"]])
     if rate is None:
         raise typer.Exit(1)

@@ -45,7 +45,9 @@ class Situation:
     learning_rate: float
     validation_examples: int
     rung_tokens: int | None = None
-    """Trained tokens of a rung of the ladder; None where there was none."""
+    """Tokens that a rung of the ladder saw, prompts included; None where there was none."""
+    run_tokens: int = 0
+    """Tokens that the run will see, counted alike."""
 
 
 def advice(situation: Situation) -> list[str]:
@@ -79,14 +81,14 @@ def _range(at: Situation) -> str | None:
 
 def _horizon(at: Situation) -> str | None:
     """The best rate of a short run is too high for a long one."""
-    if not at.rung_tokens or at.trained_tokens * at.epochs < _MUCH_LONGER * at.rung_tokens:
+    if not at.rung_tokens or at.run_tokens < _MUCH_LONGER * at.rung_tokens:
         return None
-    longer = at.trained_tokens * at.epochs / at.rung_tokens
-    lower = longer**_HORIZON
+    longer = at.run_tokens / at.rung_tokens
+    lower = at.learning_rate * longer**_HORIZON
     return (
-        f"The run sees {longer:,.0f} times the tokens of a rung ({at.trained_tokens * at.epochs:,.0f} against "
-        f"{at.rung_tokens:,}), and the best rate falls with the length: in pre-training by {lower:.2f}, here to "
-        f"{at.learning_rate * lower:.1e} (Bjorck et al. 2024, arXiv 2409.19913). If the loss turns early, try that."
+        f"The run sees {longer:,.0f} times the tokens of a rung ({at.run_tokens:,} against {at.rung_tokens:,}), and in "
+        f"pre-training the best rate falls with the length (Bjorck et al. 2024, arXiv 2409.19913). What was measured "
+        f"goes first: stay at {at.learning_rate:.3g}, and only if validation loss turns early, take {lower:.2g}."
     )
 
 

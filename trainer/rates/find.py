@@ -47,6 +47,7 @@ class Found:
         advice: what the size of the data speaks for.
         steps: of a rung.
         picture, table: files.
+        next: the command that comes next.
     """
 
     choice: Choice
@@ -56,6 +57,7 @@ class Found:
     steps: int
     picture: Path
     table: Path
+    next: str
 
     def lines(self) -> list[str]:
         """The table and the conclusion, for a person."""
@@ -67,8 +69,11 @@ class Found:
             mark = "   <- chosen" if rung.learning_rate == self.choice.learning_rate else ""
             found.append(f"{rung.learning_rate:<16.3g}{said}{mark}")
         if self.tested is not None:
-            found.append(f"a range test stops falling at {self.tested.upper_bound:.1e}: no rung lies above")
-        found += ["", self.choice.reason, *(f"note: {line}" for line in (*self.choice.warnings, *self.advice))]
+            bound = self.tested.upper_bound
+            found.append(f"range test: the training loss falls up to a rate of {bound:.2g}; none above it is tried")
+        rate = self.choice.learning_rate
+        found += ["", self.choice.reason if rate is None else f"recommended: {rate:.3g}: {self.choice.reason}"]
+        found += [f"note: {line}" for line in (*self.choice.warnings, *self.advice)]
         return [*found, "", f"picture  {self.picture}", f"table    {self.table}"]
 
 
@@ -116,15 +121,24 @@ def find_rate(
         rungs.append(rung)
         last = rung.validation[-1][1] if rung.validation else math.nan
         note(f"{rate:.3g}: " + (f"diverged, {rung.diverged}" if rung.diverged else f"validation loss {last:.4f}"))
-    choice = choose(rungs, start=start)
-    said = advice(_situation(ready, loaded.recipe, total, choice, rungs, trained))
+    choice = choose(rungs, start=start, bound=None if tested is None else tested.upper_bound)
+    said = advice(_situation(ready, loaded.recipe, total, choice, rungs, trained, each))
     folder = loaded.runs / f"find-lr-{loaded.recipe.name}"
     folder.mkdir(parents=True, exist_ok=True)
     picture, table = folder / "rates.svg", folder / "rates.json"
     picture.write_text(rates_picture(rungs, choice, tested=tested), encoding="utf-8")
-    found = Found(choice, tuple(rungs), tested, tuple(said), each, picture, table)
+    found = Found(choice, tuple(rungs), tested, tuple(said), each, picture, table, _next(choice, loaded.path))
     table.write_bytes(orjson.dumps(as_dict(found), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
     return found
+
+
+def _next(choice: Choice, recipe: Path) -> str:
+    """The command that the choice speaks for."""
+    if choice.learning_rate is None:
+        return f"trainer check {recipe}"
+    if choice.climb_to is not None:
+        return f"trainer find-lr {recipe} --highest {choice.climb_to:.2g}"
+    return f"trainer train {recipe}"
 
 
 def as_dict(found: Found) -> dict[str, Any]:
@@ -196,18 +210,20 @@ def _run(
     return fitted.stopped_because, sum(each.numel() for each in model.model.parameters() if each.requires_grad)
 
 
-def _situation(ready: Ready, recipe: Recipe, total: int, choice: Choice, rungs: list[Rung], trained: int) -> Situation:
-    import pyarrow.compute as pc
-
+def _situation(
+    ready: Ready, recipe: Recipe, total: int, choice: Choice, rungs: list[Rung], trained: int, steps: int
+) -> Situation:
     prepared = ready.prepared
+    seen = max((rung.tokens for rung in rungs), default=0)
     return Situation(
         examples=len(prepared.train),
-        trained_tokens=int(pc.sum(prepared.outcomes["trained_tokens"]).as_py() or 0),
+        trained_tokens=prepared.description["trained_tokens"]["train"],
         epochs=recipe.training.epochs,
         steps=total,
         method=recipe.model.method,
         parameters=trained,
         learning_rate=choice.learning_rate or recipe.training.learning_rate,
         validation_examples=len(prepared.validation),
-        rung_tokens=max((rung.tokens for rung in rungs), default=None),
+        rung_tokens=seen or None,
+        run_tokens=seen * total // steps,
     )

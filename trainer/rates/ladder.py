@@ -26,6 +26,8 @@ _SMOOTH: Final = 0.9
 _EXPLODED: Final = 1.25
 """A range test has exploded where the average is this many times its lowest."""
 _FEW: Final = 3
+_CLIMB: Final = 10
+"""Two rungs more."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,8 @@ class Choice:
     """Rates, rising, with their validation loss after `tokens`; None for what diverged or was not judged."""
     tokens: int
     """Seen by every rung when it was judged."""
+    climb_to: float | None = None
+    """The highest rate of the next ladder, where the best was the last rung and higher ones may be better still."""
 
 
 @dataclass(frozen=True)
@@ -109,11 +113,14 @@ def next_rung(rates: Sequence[float], done: Sequence[Rung]) -> float | None:
     return next((rate for rate in sorted(rates) if rate not in tried), None)
 
 
-def choose(rungs: Sequence[Rung], *, noise: float = NOISE, start: float | None = None) -> Choice:
+def choose(
+    rungs: Sequence[Rung], *, noise: float = NOISE, start: float | None = None, bound: float | None = None
+) -> Choice:
     """The learning rate that the rungs speak for, with what speaks against relying on it.
 
     The lowest validation loss wins, and of those within `noise` (nats a token) of it the lowest rate. Rungs above the
-    first that diverged are not looked at. `start` is the validation loss before any training, if known.
+    first that diverged are not looked at. `start` is the validation loss before any training, and `bound` the upper
+    bound of a range test, if known.
 
     Raises `ValueError` for no rungs, or two with one rate.
 
@@ -136,12 +143,14 @@ def choose(rungs: Sequence[Rung], *, noise: float = NOISE, start: float | None =
     losses = {rung.learning_rate: rung.loss_at(tokens) for rung in usable}
     best = min(losses, key=lambda rate: (losses[rate], rate))
     chosen = min(rate for rate, loss in losses.items() if loss <= losses[best] + noise)
+    climb_to = best * _CLIMB if best == rates[-1] and len(rates) > 1 and (bound or math.inf) >= best * FACTOR else None
     return Choice(
         chosen,
         _reason(chosen, best, losses, tokens, noise),
-        tuple(_warnings(chosen, best, losses, first_bad, noise, start)),
+        tuple(_warnings(chosen, best, losses, first_bad, noise, start, bound)),
         tuple((rate, losses.get(rate)) for rate in rates),
         tokens,
+        climb_to,
     )
 
 
@@ -162,6 +171,7 @@ def _warnings(
     first_bad: Rung | None,
     noise: float,
     start: float | None,
+    bound: float | None,
 ) -> list[str]:
     """What speaks against relying on the choice."""
     found = []
@@ -169,7 +179,16 @@ def _warnings(
     if len(losses) < _FEW:
         found.append(f"only {len(losses)} of the rates could be judged: try rates between them, or lower ones")
     if best == highest and first_bad is None and len(losses) > 1:
-        found.append(f"the best rate is the highest that was tried, {best:.3g}: higher ones may be better still")
+        allowed = f", and a range test allows up to {bound:.2g}" if bound is not None else ""
+        if bound is None or bound >= best * FACTOR:
+            found.append(
+                f"the best rate is the highest that was tried, {best:.3g}{allowed}: higher ones may be better still"
+            )
+        else:
+            found.append(
+                f"the best rate, {best:.3g}, is the last rung below {bound:.2g}, above which the training loss of a "
+                "range test no longer falls: there is nothing to gain higher up"
+            )
     if best == lowest and len(losses) > 1:
         found.append(f"the best rate is the lowest that was tried, {best:.3g}: lower ones may be better still")
     if first_bad is not None and chosen == highest:
