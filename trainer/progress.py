@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from typing import Any, Final, Self
 
-from dataprep.console import one_line
+from dataprep.console import counted, one_line
 
 _EVERY_SECONDS: Final = 10.0
 _REWRITE_SECONDS: Final = 0.2
@@ -50,7 +50,7 @@ class Progress:
         ):
             return
         self._shown = now
-        text = f"{done:,} of {total:,} records" if total else f"{done:,} records"
+        text = f"{done:,} of {counted(total, 'record')}" if total else counted(done, "record")
         if self._rewrites:
             sys.stderr.write(f"\r\x1b[2K{text}")
             sys.stderr.flush()

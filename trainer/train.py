@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from dataprep.console import counted
 from dataprep.errors import InputError, RefusedError
 from trainer.recipe_file import LoadedRecipe
 from trainer.steps import plan_steps
@@ -90,7 +91,8 @@ def train(
     check_limits(prepared, recipe)
     model = load(ready.folder, recipe.model, loaded.base, recipe.training.seed)
     steps = plan_steps(len(ready.train), recipe, processes.count, validation_rows=len(ready.validation))
-    counts = f"{len(prepared.train):,} examples in {len(ready.train):,} rows of at most {ready.length:,} tokens"
+    examples, rows = counted(len(prepared.train), "example"), counted(len(ready.train), "row")
+    counts = f"{examples} in {rows} of at most {ready.length:,} tokens"
     for line in (*model.notes, *prepared.description["notes"], counts, steps.text()):
         note(line)
     with ExitStack() as held:

@@ -23,13 +23,15 @@ from tests.trainer.rows import chat, recipe, write_rows
 from tests.trainer.tiny import tiny_model, tiny_tokenizer
 from trainer.check.ledger import write_ledger
 from trainer.check.rows import look_at_rows
-from trainer.check.rows_text import render
+from trainer.check.rows_text import _packing, render
 from trainer.check.run import check
 from trainer.cli import app
+from trainer.data.pack import Packing
 from trainer.data.prepare import prepare
 from trainer.recipe_file import load
 
 TOKENIZER = tiny_tokenizer()
+FASTER = "--set data.packing=false is faster"
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +91,12 @@ def test_a_version_has_one_funnel_from_raw_rows_to_trained_tokens(tmp_path: Path
     text = query.named_queries()["trained_tokens"].text.rstrip(";\n")
     ended = f"select rule, sum(examples)::int from ({text}) where step = 'tokens' group by all"
     outcomes = dict(version.sql(ended).rows())
+    left = dict(version.sql(f"select action || '.' || rule, remaining from ({text}) where step = 'tokens'").rows())
+    assert None not in left.values()
+    learnt = "select count(distinct record_id) from tokens where split = 'train' and outcome = 'trained'"
+    assert left["train.trained"] == version.sql(learnt).item()
+    assert left.pop("test.not_trained_on", None) == version.splits.get("test")
+    outcomes.pop("not_trained_on", None)
     assert outcomes["dropped_too_long"] >= 1
     assert sum(outcomes.values()) == len(checked.prepared.outcomes)
     store = Store(tmp_path / "store")
@@ -153,6 +161,16 @@ def test_every_held_out_split_is_named_and_a_row_of_an_overlap_can_be_found(tmp_
     assert "overlap: no example of validation asks what train asks" in done.output
     assert "overlap: 1 example of test asks what train or validation asks" in done.output
     assert "  test.jsonl row 2 asks what train.jsonl row 5 asks" in done.output
+
+
+def test_packing_that_makes_more_to_compute_is_said_with_what_to_set() -> None:
+    def said(gain: float, *, packs: bool = True) -> str:
+        return _packing(Packing(4, 1, 0.04, 0.15, gain), packs=packs)
+
+    assert said(0.9).endswith("4 examples in 1 sequence, 1.1 times more to compute with packing: " + FASTER)
+    assert said(1.0).endswith("as much to compute")
+    assert said(1.4).endswith("1.4 times less to compute")
+    assert said(1.4, packs=False).endswith("with --set data.packing=true")
 
 
 def test_data_past_a_limit_are_shown_and_then_refused(tmp_path: Path, model: Path) -> None:

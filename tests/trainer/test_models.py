@@ -40,6 +40,23 @@ def test_nothing_is_fetched_offline_even_if_it_was_allowed(tmp_path: Path) -> No
         resolve("nobody/nothing", tmp_path, allow_download=True)
 
 
+def test_a_download_without_a_network_says_that_it_is_the_network(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import huggingface_hub
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    def fail(*_: object, **__: object) -> str:
+        raise LocalEntryNotFoundError("no snapshot folder") from ConnectionError("Name or service not known")
+
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", fail)
+    with pytest.raises(InputError, match="cannot be reached") as raised:
+        resolve("nobody/nothing", tmp_path, allow_download=True)
+    assert "check the network" in str(raised.value)
+    assert "check the name" not in str(raised.value)
+
+
 @pytest.mark.parametrize(
     ("family", "said"),
     [("BertConfig", "encoder-only"), ("T5Config", "an encoder with a decoder"), ("ViTConfig", "does not generate")],

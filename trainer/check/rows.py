@@ -67,6 +67,7 @@ class RowsReport:
         seen: examples seen in an epoch, and the tokens of these that are trained on.
         lengths: tokens of the examples of train: median, 95 %, longest, and what the recipe allows.
         packing: padding at the recipe's batch size, and what packing gains.
+        packs: whether the recipe packs.
         mixture: by group, where the recipe weighs them.
         compared: splits that are held out and were compared, with their examples.
         overlap: by held-out split, examples whose input stands in train or another of them.
@@ -83,6 +84,7 @@ class RowsReport:
     seen: dict[str, int]
     lengths: dict[str, int]
     packing: Packing
+    packs: bool
     mixture: dict[str, dict[str, float]] | None
     compared: dict[str, int]
     overlap: dict[str, int]
@@ -133,6 +135,7 @@ def look_at_rows(
             recipe.training.batch_size,
             seed=recipe.training.seed,
         ),
+        packs=recipe.data.packing,
         mixture=about["seen_in_an_epoch"],
         overlap=about["overlap"],
         compared={"validation": len(prepared.validation)} | about["compared"],

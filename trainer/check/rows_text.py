@@ -6,11 +6,14 @@ from typing import Final
 
 from dataprep.console import counted, one_line, table, wrap
 from trainer.check.rows import RowsReport, Sample
+from trainer.data.pack import Packing
 
 _BEFORE, _BEGIN, _END = 300, 450, 100
 """Characters shown of what comes before an answer (its end), and of an answer (its beginning and its end)."""
 _BRACKETS: Final = str.maketrans({"⟦": "\\u27e6", "⟧": "\\u27e7"})
 """Brackets in the data are escaped: only ours mark anything."""
+_WORSE, _BETTER = 0.95, 1.05
+"""Times less to compute, between which packing makes no difference."""
 
 
 def render(report: RowsReport, width: int) -> list[str]:
@@ -20,7 +23,7 @@ def render(report: RowsReport, width: int) -> list[str]:
         (each.split, each.outcome, each.records, each.examples, each.tokens, each.trained_tokens, each.meaning)
         for each in report.outcomes
     ]
-    columns = ("split", "outcome", "records", "examples", "tokens", "trained", "")
+    columns = ("split", "outcome", "records", "examples", "tokens", "trained", "meaning")
     lines += [*table(columns, rows), ""]
     if report.mixture is not None:
         weighed = [(name, of["examples"], of["weight"], of["seen"]) for name, of in report.mixture.items()]
@@ -37,11 +40,7 @@ def render(report: RowsReport, width: int) -> list[str]:
         f"{sizes['longest']:,}; {sizes['allowed']:,} are allowed",
         width,
     )
-    lines += wrap(
-        f"padding: {packing.padding:.0%} of a batch without packing, {packing.packed_padding:.0%} with: "
-        f"{packing.examples:,} examples in {packing.sequences:,} sequences, {packing.gain:.1f} times less to compute",
-        width,
-    )
+    lines += wrap(_packing(packing, packs=report.packs), width)
     lines += _overlap(report, width)
     for note in report.notes:
         lines += wrap(f"note: {one_line(note)}", width)
@@ -59,6 +58,21 @@ def _headline(report: RowsReport) -> str:
     name = data.get("folder") or f"{data['dataset']}@{data['version'] or data['version_id'][:12]}"
     records = sum(report.records.values())
     return one_line(f"{name}: {counted(records, 'record')}, {counted(examples, 'example')}")
+
+
+def _packing(packing: Packing, *, packs: bool) -> str:
+    """What packing changes, and what to set where the recipe has it the other way."""
+    said = (
+        f"padding: {packing.padding:.0%} of a batch without packing, {packing.packed_padding:.0%} with: "
+        f"{counted(packing.examples, 'example')} in {counted(packing.sequences, 'sequence')}"
+    )
+    if packing.gain < _WORSE:
+        more = f"{said}, {1 / packing.gain:.1f} times more to compute with packing"
+        return f"{more}: --set data.packing=false is faster" if packs else more
+    if packing.gain < _BETTER:
+        return f"{said}, as much to compute"
+    less = f"{said}, {packing.gain:.1f} times less to compute"
+    return less if packs else f"{less} with --set data.packing=true"
 
 
 def _overlap(report: RowsReport, width: int) -> list[str]:

@@ -178,7 +178,8 @@ def _label_notes(labelled: Counter[str], source: Source) -> list[str]:
     """That there are labels which nothing is learnt of: a text is trained on as it stands."""
     if not labelled:
         return []
-    found = f"{counted(labelled.total(), 'record')} have a label ({len(labelled):,} different)"
+    verb = "has" if labelled.total() == 1 else "have"
+    found = f"{counted(labelled.total(), 'record')} {verb} a label ({len(labelled):,} different)"
     return [f"{found}, which is not trained on, only the text: to train on it, {source.to_learn_labels}"]
 
 

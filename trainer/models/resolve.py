@@ -49,6 +49,14 @@ def _cached(name: str, revision: str | None) -> Path | None:
     return found if (found / "config.json").is_file() else None
 
 
+def _unreachable(error: BaseException) -> bool:
+    """Whether no answer came at all: what the library says then is that the name is not in the cache."""
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    cause = error.__cause__ or error.__context__
+    return isinstance(error, LocalEntryNotFoundError) and cause is not None and not isinstance(cause, HfHubHTTPError)
+
+
 def _fetched(name: str, revision: str | None, allow_download: bool) -> Path:
     from huggingface_hub import constants, snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
@@ -64,5 +72,11 @@ def _fetched(name: str, revision: str | None, allow_download: bool) -> Path:
         return Path(snapshot_download(name, revision=revision, allow_patterns=list(_WEIGHTS)))
     except (LocalEntryNotFoundError, HfHubHTTPError, HFValidationError, OSError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        hint = "check the name, the revision and your access to it"
+        if _unreachable(error):
+            reason = "huggingface.co cannot be reached"
+            hint = (
+                "check the network and its proxy; or fetch it where there is one, and name the folder in `model.path`"
+            )
+        else:
+            hint = "check the name, the revision and your access to it"
         raise InputError(f"{quoted(name)} cannot be fetched: {reason}", key="model.path", hint=hint) from error
