@@ -13,6 +13,7 @@ from typing import Any, Final
 import yaml
 
 from dataprep.console import counted, one_line
+from trainer.watch.verdict import Verdict
 
 _CACHED: Final = re.compile(r"models--([\w.-]+?)--([\w.-]+)")
 _LIMITS: Final = (
@@ -55,9 +56,12 @@ def _card(told: Mapping[str, Any], metrics: Sequence[Mapping[str, Any]]) -> Iter
         else f"LoRA adapters of {model['trained_parameters']:,} weights merged into them"
     )
     yield from ("---", "", f"# {_code(recipe['name'])}", "")
+    verdict = Verdict.of(metrics)
     parts = f"family {_code(model['family'])}, {model['parameters']:,} parameters, {method}"
     yield from (f"Fine-tuned from {_code(recipe['model']['path'])}: {parts}.", "")
-    yield from ("## Data", "", *_data(told["data"]), "", "## Results", "", *_results(told, metrics), "")
+    for warning in verdict.warnings():
+        yield from (f"> **Warning:** {one_line(warning)}", "")
+    yield from ("## Data", "", *_data(told["data"]), "", "## Results", "", *_results(told, metrics, verdict), "")
     yield from ("## Recipe", "", "```yaml", *_recipe(recipe), "```", "")
     packages = told.get("packages") or {}
     used = ", ".join(f"{name} {packages[name]}" for name in _PACKAGES if name in packages)
@@ -92,14 +96,14 @@ def _judged(data: Mapping[str, Any]) -> str:
     return "the validation split" if share is None else f"{share:.0%} of the rows, held out of train"
 
 
-def _results(told: Mapping[str, Any], metrics: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+def _results(told: Mapping[str, Any], metrics: Sequence[Mapping[str, Any]], verdict: Verdict) -> Iterator[str]:
     """The losses that matter, and when."""
     results = told.get("results") or {}
-    judged = {each["step"]: each["validation_loss"] for each in metrics if "validation_loss" in each}
-    best, loss = results.get("best_step"), results.get("best_validation_loss")
+    judged = {each["step"] for each in metrics if "validation_loss" in each}
+    best, loss = verdict.best_step, verdict.best_validation_loss
     yield from ("| | step | loss |", "|---|---:|---:|")
-    if 0 in judged:
-        yield f"| validation, the base model before training | 0 | {judged[0]:.4f} |"
+    if verdict.base_validation_loss is not None:
+        yield f"| validation, the base model before training | 0 | {verdict.base_validation_loss:.4f} |"
     if best is not None and loss is not None:
         yield f"| validation, these weights | {best:,} | {loss:.4f} |"
         before = max((step for step in judged if step < best), default=0)

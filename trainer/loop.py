@@ -29,6 +29,7 @@ from trainer.sft import Sft, sft_config
 from trainer.steps import Steps
 from trainer.watch.alerts import Alert, Watcher
 from trainer.watch.stopping import EarlyStopping
+from trainer.watch.verdict import Verdict
 
 _STATE: Final = "watch.json"
 _SERIOUS: Final = frozenset({"not_a_number", "diverged", "stuck", "stalled_input"})
@@ -50,16 +51,25 @@ class Fitted:
 
     Attributes:
         steps: optimiser steps that were done, with those before an interruption.
-        best_step, best_validation_loss: the best validation; its weights are what the model holds now.
+        verdict: what validations came to; the weights of the best step are what the model holds now.
         checkpoint: the last one.
         stopped_because: `early_stopping`, `alert: …` or `signal`; None where all steps were done.
     """
 
     steps: int
-    best_step: int | None
-    best_validation_loss: float | None
+    verdict: Verdict
     checkpoint: Path | None
     stopped_because: str | None
+
+    @property
+    def best_step(self) -> int | None:
+        """The step with the lowest validation loss."""
+        return self.verdict.best_step
+
+    @property
+    def best_validation_loss(self) -> float | None:
+        """That loss, in nats a token."""
+        return self.verdict.best_validation_loss
 
 
 @dataclass
@@ -73,11 +83,17 @@ class _Watch(TrainerCallback):  # type: ignore[misc]
     trainer: Any = None  # an `Sft`, which is made after its callbacks
     because: str | None = None
     interrupted: bool = False
+    verdict: Verdict = field(default_factory=Verdict)
     tokens: int = 0
     seconds: float = 0.0
     _stepped: float = field(default_factory=time.monotonic)
 
     # -- what is measured --
+
+    def tell(self, values: Mapping[str, Any]) -> None:
+        """Hand on what was measured, and take it into the verdict."""
+        self.verdict = self.verdict.after(values)
+        self.on_values(values)
 
     def measured(self, step: int, logs: Mapping[str, float]) -> None:
         """Called with everything that the trainer logs."""
@@ -103,7 +119,7 @@ class _Watch(TrainerCallback):  # type: ignore[misc]
             "tokens_per_second": round(new / max(seconds, 1e-9), 1),
             "memory_mb": round(memory_mb(), 1),
         }
-        self.on_values(values)
+        self.tell(values)
         self._alert(self.watcher.step(step, logs["loss"], values["grad_norm"], seconds))
 
     def _validated(self, step: int, loss: float, tokens: int) -> None:
@@ -111,7 +127,7 @@ class _Watch(TrainerCallback):  # type: ignore[misc]
         self.seconds += now - self._stepped
         self._stepped = now
         values = {"step": step, "tokens": self.tokens, "seconds": round(self.seconds, 3)}
-        self.on_values(values | {"validation_loss": loss, "validation_tokens": tokens})
+        self.tell(values | {"validation_loss": loss, "validation_tokens": tokens})
         self.stopping.validation(step, loss)
         if self.recipe.training.early_stopping.enabled and self.stopping.should_stop:
             self.because = self.because or "early_stopping"
@@ -119,7 +135,7 @@ class _Watch(TrainerCallback):  # type: ignore[misc]
 
     def _alert(self, alerts: list[Alert]) -> None:
         for alert in alerts:
-            self.on_values({"step": alert.step, "alert": alert.kind, "message": alert.message})
+            self.tell({"step": alert.step, "alert": alert.kind, "message": alert.message})
             if alert.kind in _SERIOUS and self.recipe.monitoring.on_alert == "stop":
                 self.because = self.because or f"alert: {alert.message}"
 
@@ -129,9 +145,7 @@ class _Watch(TrainerCallback):  # type: ignore[misc]
         """Say where the model stands before anything is learnt; time begins when the first step does."""
         if state.global_step == 0:
             loss, tokens = self.trainer.validation_loss(self.trainer.eval_dataset)
-            self.on_values(
-                {"step": 0, "tokens": 0, "seconds": 0.0, "validation_loss": loss, "validation_tokens": tokens}
-            )
+            self.tell({"step": 0, "tokens": 0, "seconds": 0.0, "validation_loss": loss, "validation_tokens": tokens})
         self._stepped = time.monotonic()
 
     def on_step_end(self, _args: Any, state: Any, control: Any, **_: Any) -> Any:
@@ -175,6 +189,7 @@ class _Watch(TrainerCallback):  # type: ignore[misc]
         return {
             "watcher": self.watcher.state(),
             "stopping": self.stopping.state(),
+            "verdict": self.verdict.as_dict(),
             "tokens": self.tokens,
             "seconds": self.seconds,
         }
@@ -183,6 +198,7 @@ class _Watch(TrainerCallback):  # type: ignore[misc]
         """Go on from a checkpoint."""
         self.watcher.restore(state["watcher"])
         self.stopping.restore(state["stopping"])
+        self.verdict = Verdict(**state["verdict"])
         self.tokens, self.seconds = state["tokens"], state["seconds"]
 
 
@@ -245,8 +261,7 @@ def fit(
     last = folder / f"checkpoint-{trainer.state.global_step}"
     return Fitted(
         steps=trainer.state.global_step,
-        best_step=trainer.state.best_global_step,
-        best_validation_loss=trainer.state.best_metric,
+        verdict=watch.verdict,
         checkpoint=last if last.is_dir() else None,
         stopped_because=watch.because,
     )

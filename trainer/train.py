@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,6 +16,7 @@ from dataprep.console import counted
 from dataprep.errors import InputError, RefusedError
 from trainer.recipe_file import LoadedRecipe
 from trainer.steps import plan_steps
+from trainer.watch.verdict import Verdict
 
 if TYPE_CHECKING:
     from trainer.data.prepare import Prepared
@@ -50,8 +51,15 @@ class Trained:
 
     def as_dict(self) -> dict[str, Any]:
         """For `--json`."""
-        found = {key: str(value) if isinstance(value, Path) else value for key, value in asdict(self.fitted).items()}
-        return {"run": str(self.run)} | found
+        fitted = self.fitted
+        return {
+            "run": str(self.run),
+            "steps": fitted.steps,
+            **fitted.verdict.as_dict(),
+            "checkpoint": None if fitted.checkpoint is None else str(fitted.checkpoint),
+            "stopped_because": fitted.stopped_because,
+            "warnings": fitted.verdict.warnings(),
+        }
 
 
 def train(
@@ -100,7 +108,7 @@ def train(
         note(f"run {run.path}" + ("" if checkpoint is None else f" goes on after step {checkpoint.name[11:]}"))
         if processes.first:
             write_ledger(prepared, recipe, beside=run.path)
-            run.update(results={"planned_steps": steps.total, "best_step": None, "best_validation_loss": None})
+            run.update(results={"planned_steps": steps.total, **Verdict.of(run.metrics()).as_dict()})
         told = _listeners(run, loaded, processes, held, on_values)
         try:
             fitted = fit(
@@ -138,13 +146,14 @@ def result_lines(done: Trained) -> list[str]:
         return [f"interrupted after step {fitted.steps:,}; everything is saved", "next: the same command goes on"]
     loss = fitted.best_validation_loss
     best = (
-        "no validation"
+        "no validation loss was a number; the last weights are kept"
         if loss is None
-        else f"best validation loss {loss:.4f} nats a token at step {fitted.best_step:,}"
+        else f"best validation loss {loss:.4f} nats a token at step {fitted.best_step:,}, whose weights are kept"
     )
     ended = "stopped early" if fitted.stopped_because == "early_stopping" else "done"
     return [
-        f"{ended} after {fitted.steps:,} steps: {best}, whose weights are kept",
+        f"{ended} after {fitted.steps:,} steps: {best}",
+        *(f"warning: {line}" for line in fitted.verdict.warnings()),
         f"run     {done.run}",
         f"next: trainer report {done.run}",
     ]
@@ -236,23 +245,20 @@ def _listeners(
         monitor.params(run.record["recipe"])
         held.callback(_close, monitor, run)
 
+    verdict = Verdict.of(run.metrics())
+
     def tell(values: Mapping[str, Any]) -> None:
+        nonlocal verdict
         run.log(**values)
-        if "validation_loss" in values:
-            run.update(results=_so_far(run.record["results"], values))
+        verdict = verdict.after(values)
+        if "validation_loss" in values or "alert" in values:  # for who looks at a run that goes on
+            run.update(results={"steps": values["step"], **verdict.as_dict()})
         for monitor in monitors:
             monitor.log(values["step"], values)
         if on_values is not None:
             on_values(values)
 
     return tell
-
-
-def _so_far(results: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    """The results after a validation, for who looks at a run that goes on."""
-    step, loss, best = values["step"], values["validation_loss"], results.get("best_validation_loss")
-    better = step > 0 and (best is None or loss < best)
-    return {"steps": step} | ({"best_step": step, "best_validation_loss": loss} if better else {})
 
 
 def _close(monitor: Monitor, run: RunFolder) -> None:
@@ -267,8 +273,7 @@ def _state(fitted: Fitted) -> Ending:
 def _results(fitted: Fitted) -> dict[str, Any]:
     return {
         "steps": fitted.steps,
-        "best_step": fitted.best_step,
-        "best_validation_loss": fitted.best_validation_loss,
+        **fitted.verdict.as_dict(),
         "stopped_because": fitted.stopped_because,
         "checkpoint": None if fitted.checkpoint is None else fitted.checkpoint.name,
     }

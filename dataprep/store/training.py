@@ -33,7 +33,7 @@ PLACE: Final = {
     "run": ("VARCHAR", "id of the training run"),
 }
 MEASURED: Final = {
-    "step": ("BIGINT", "optimiser step, from 1"),
+    "step": ("BIGINT", "optimiser step, from 1; 0 is before the first"),
     "tokens": ("BIGINT", "tokens trained on so far, without padding"),
     "seconds": ("DOUBLE", "time since the start, breaks between resumed parts left out"),
     "loss": ("DOUBLE", "training loss of the step, nats a token"),
@@ -97,8 +97,8 @@ def create_views(con: duckdb.DuckDBPyConnection, trained: Sequence[Json]) -> Non
 
 def is_current(con: duckdb.DuckDBPyConnection, store: Store) -> bool:
     """Whether the catalog's training runs are those on the disk, as they are now."""
-    held = con.execute("SELECT path, record FROM training_runs ORDER BY run").fetchall()
-    return held == [(run["path"], _record(run)) for run in runs(store.training)]
+    held = con.execute("SELECT * FROM training_runs ORDER BY run").fetchall()
+    return held == [_row(run) for run in runs(store.training)]  # other columns, as older catalogs have, are no match
 
 
 def _measured(run: Json) -> str:
@@ -132,6 +132,8 @@ def _row(run: Json) -> tuple[Any, ...]:
         _whole(results.get("steps")),
         _whole(results.get("best_step")),
         _number(results.get("best_validation_loss")),
+        _number(results.get("base_validation_loss")),
+        _text(results.get("alert")),
         _text(results.get("stopped_because")),
         run["path"],
         _record(run),

@@ -54,7 +54,8 @@ CREATE TABLE training_runs (
     dataset VARCHAR, version INTEGER, version_id VARCHAR, run VARCHAR,
     name VARCHAR, state VARCHAR, started_at TIMESTAMP, ended_at TIMESTAMP, model VARCHAR, method VARCHAR,
     data_digest VARCHAR, learning_rate DOUBLE, seed BIGINT, steps BIGINT, best_step BIGINT,
-    best_validation_loss DOUBLE, stopped_because VARCHAR, path VARCHAR, record VARCHAR
+    best_validation_loss DOUBLE, base_validation_loss DOUBLE, alert VARCHAR, stopped_because VARCHAR, path VARCHAR,
+    record VARCHAR
 );
 COMMENT ON TABLE training_runs IS 'one row per training run in this store, stopped and failed ones included';
 COMMENT ON COLUMN training_runs.dataset IS 'name of the dataset it trained on; null for a plain folder';
@@ -71,8 +72,10 @@ COMMENT ON COLUMN training_runs.data_digest IS 'digest of the prepared examples'
 COMMENT ON COLUMN training_runs.learning_rate IS 'highest learning rate, as the recipe says';
 COMMENT ON COLUMN training_runs.seed IS 'seed of the recipe';
 COMMENT ON COLUMN training_runs.steps IS 'optimiser steps that were made';
-COMMENT ON COLUMN training_runs.best_step IS 'step with the lowest validation loss';
-COMMENT ON COLUMN training_runs.best_validation_loss IS 'lowest validation loss, nats a token';
+COMMENT ON COLUMN training_runs.best_step IS 'step with the lowest validation loss, from 1 on; best/ has its weights';
+COMMENT ON COLUMN training_runs.best_validation_loss IS 'validation loss of that step, nats a token';
+COMMENT ON COLUMN training_runs.base_validation_loss IS 'validation loss before the first step, nats a token; where the best is not below it, nothing was gained';
+COMMENT ON COLUMN training_runs.alert IS 'first alert that speaks against its weights: not_a_number, diverged or stuck; null if there was none';
 COMMENT ON COLUMN training_runs.stopped_because IS 'why it ended, in words';
 COMMENT ON COLUMN training_runs.path IS 'folder of the training run';
 COMMENT ON COLUMN training_runs.record IS 'run.json as JSON: recipe, data, model, code, packages, hardware, results';

@@ -9,7 +9,9 @@ SELECT
     t.model,
     t.learning_rate,
     t.best_step,
-    t.best_validation_loss
+    t.best_validation_loss,
+    t.base_validation_loss,
+    t.alert
 FROM training_runs AS t
 LEFT JOIN (
     SELECT version_id, any_value(n_kept) AS n_kept FROM versions GROUP BY version_id

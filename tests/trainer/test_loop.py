@@ -89,11 +89,8 @@ def test_interrupted_and_resumed_is_uninterrupted_to_the_bit(
     assert first.checkpoint is not None
     done, resumed, after = fitted(tiny, tmp_path / "cut", made, resume=True)
     assert torch.equal(weights(loaded), weights(resumed))
-    assert (done.steps, done.best_step, done.best_validation_loss) == (
-        whole.steps,
-        whole.best_step,
-        whole.best_validation_loss,
-    )
+    assert (done.steps, done.verdict) == (whole.steps, whole.verdict)
+    assert done.verdict.base_validation_loss is not None
     told = [(each["step"], each["tokens"], each["loss"]) for each in [*before, *after] if "loss" in each]
     assert told == [(each["step"], each["tokens"], each["loss"]) for each in seen if "loss" in each]
 
@@ -104,7 +101,8 @@ def test_the_best_weights_are_what_is_left_and_patience_ends_a_run(tiny: Path, t
     losses = {each["step"]: each["validation_loss"] for each in seen if "validation_loss" in each}
     assert done.stopped_because == "early_stopping"
     assert done.steps < plan_steps(len(ROWS), made).total
-    assert done.best_validation_loss == min(losses.values())
+    assert done.best_validation_loss == min(loss for step, loss in losses.items() if step > 0)
+    assert done.verdict.base_validation_loss == losses[0]
     assert losses[done.best_step or 0] == done.best_validation_loss
     loaded.model.eval()
     total = tokens = 0.0

@@ -17,11 +17,13 @@ import torch
 from dataprep.errors import RefusedError
 from tests.trainer.tiny import tiny_model
 from trainer.export import export
+from trainer.page.report import render
 from trainer.rates.find import find_rate
 from trainer.recipe_file import LoadedRecipe, load
 from trainer.runs.folder import RunFolder
+from trainer.runs.listing import summary
 from trainer.start import start
-from trainer.train import Trained, train
+from trainer.train import Trained, result_lines, train
 
 ROOT = Path(__file__).parents[2]
 TOPICS = ("card", "transfer", "refund", "limit", "account", "payment")
@@ -87,6 +89,22 @@ def test_validation_begins_before_the_first_step_and_falls(done: Trained) -> Non
     losses = [line["validation_loss"] for line in RunFolder.open(done.run).metrics() if "validation_loss" in line]
     assert losses[0] == pytest.approx(5.5, abs=0.6)  # ln of the vocabulary: nothing learnt yet
     assert min(losses) < losses[0] - 1
+
+
+def test_a_run_that_is_worse_than_its_base_model_says_so_wherever_it_is_shown(place: Path, tmp_path: Path) -> None:
+    options = ["training.max_steps=6", "training.learning_rate=10", "monitoring.on_alert=warn"]
+    worse = train(recipe(place, "worse", *options))
+    assert worse.fitted.verdict.worse_than_base
+    said = "no step was better than the base model: validation loss "
+    assert any(line.startswith(f"warning: {said}") for line in result_lines(worse))
+    assert worse.as_dict()["warnings"][-1].startswith(said)
+    results = RunFolder.open(worse.run).record["results"]
+    outcome = summary(worse.run).outcome
+    assert results["best_validation_loss"] == worse.fitted.best_validation_loss == outcome.best_validation_loss
+    assert results["base_validation_loss"] == outcome.base_validation_loss
+    assert "No step was better than the base model" in render(worse.run)
+    export(worse.run, tmp_path / "model")
+    assert f"> **Warning:** {said}" in (tmp_path / "model" / "README.md").read_text()
 
 
 def test_no_text_of_the_data_is_in_the_run(done: Trained) -> None:

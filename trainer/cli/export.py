@@ -23,9 +23,17 @@ def export(
     store: StoreOption = None,
 ) -> None:
     """Write a run's best weights, adapters merged, with a model card."""
+    import sys
+
     from dataprep.cli.output import write_lines
     from dataprep.console import one_line
     from trainer.export import export as write
+    from trainer.runs.folder import RunFolder
     from trainer.runs.listing import find_run
+    from trainer.watch.verdict import Verdict
 
-    write_lines([one_line(str(path)) for path in write(find_run(run, run_folders(runs, store)), output)])
+    folder = find_run(run, run_folders(runs, store))
+    files = write(folder, output)
+    for warning in Verdict.of(RunFolder.open(folder).metrics()).warnings():
+        sys.stderr.write(f"trainer: warning: {one_line(warning)}\n")
+    write_lines([one_line(str(path)) for path in files])

@@ -10,7 +10,7 @@ from dataprep.cli.data import JsonOption, StoreOption
 from trainer.cli.places import RunsOption, run_folders
 
 if TYPE_CHECKING:
-    from trainer.runs.listing import Comparison, RunSummary
+    from trainer.runs.listing import Comparison, Outcome, RunSummary
 
 _EXAMPLES = "\b\nExamples:\n  trainer runs\n  trainer runs 1a2b 9f00\n  trainer runs --json"
 
@@ -64,8 +64,9 @@ def _listed(found: list[RunSummary]) -> list[str]:
 
     if not found:
         return ["(no training runs yet)"]
-    rows = [
-        (
+    columns = ["run", "state", "data", "model", "steps", "best step", "best loss"]
+    rows: list[list[Any]] = [
+        [
             each.run,
             each.state,
             each.data,
@@ -73,34 +74,40 @@ def _listed(found: list[RunSummary]) -> list[str]:
             each.outcome.steps,
             each.outcome.best_step,
             each.outcome.best_validation_loss,
-        )
+        ]
         for each in found
     ]
-    return table(["run", "state", "data", "model", "steps", "best step", "best loss"], rows, width=terminal_width())
+    if any(each.outcome.notes for each in found):
+        columns.append("mind")
+        rows = [[*row, "; ".join(each.outcome.notes)] for row, each in zip(rows, found, strict=True)]
+    return table(columns, rows, width=terminal_width())
 
 
 def _described(run: RunSummary, record: dict[str, Any]) -> list[str]:
     """One run: what it came to, then its record, key by key."""
-    from dataclasses import asdict
-
     from dataprep.cli.output import terminal_width
     from dataprep.console import table
     from trainer.runs.listing import PARTS, flatten
 
-    head = {"run": run.run, "state": run.state, "started": run.started, **asdict(run.outcome)}
+    head = {"run": run.run, "state": run.state, "started": run.started, **_in_words(run.outcome)}
     parts = {part: record.get(part) or {} for part in (*PARTS, "results")}
     return table(["", "value"], [*head.items(), *flatten(parts).items()], width=terminal_width())
 
 
-def _compared(found: Comparison) -> list[str]:
-    """Two runs beside each other: what they came to, then in what they differ."""
+def _in_words(outcome: Outcome) -> dict[str, Any]:
+    """What a run came to, by name; what to mind is a sentence."""
     from dataclasses import asdict
 
+    return {**asdict(outcome), "notes": "; ".join(outcome.notes) or None}
+
+
+def _compared(found: Comparison) -> list[str]:
+    """Two runs beside each other: what they came to, then in what they differ."""
     from dataprep.cli.output import terminal_width
     from dataprep.console import table, wrap
 
     width = terminal_width()
-    a, b = asdict(found.a.outcome), asdict(found.b.outcome)
+    a, b = _in_words(found.a.outcome), _in_words(found.b.outcome)
     head = [("state", found.a.state, found.b.state)] + [(key.replace("_", " "), a[key], b[key]) for key in a]
     lines = table(["", found.a.run, found.b.run], head, width=width)
     for note in found.notes:

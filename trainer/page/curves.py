@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from trainer.page.charts import Mark, Point, Series, line_chart
+from trainer.watch.verdict import Verdict
 
 MAX_ROWS: Final = 60
 """Lines of a table; of a longer series evenly many, the last among them. All are in metrics.jsonl."""
@@ -52,7 +53,7 @@ def curves(metrics: Sequence[Mapping[str, Any]], resumed: Sequence[int] = ()) ->
         resumed: steps at which it was continued.
     """
     loss, validation = points(metrics, "loss"), points(metrics, "validation_loss")
-    marks = _marks(metrics, validation, resumed)
+    marks = _marks(metrics, resumed)
     measured = [
         _curve(
             "Loss",
@@ -130,10 +131,10 @@ def _evenly(steps: Sequence[float], wanted: set[float]) -> list[float]:
     return [chosen[round(index * (len(chosen) - 1) / (MAX_ROWS - 1))] for index in range(MAX_ROWS)]
 
 
-def _marks(metrics: Sequence[Mapping[str, Any]], validation: Sequence[Point], resumed: Sequence[int]) -> list[Mark]:
+def _marks(metrics: Sequence[Mapping[str, Any]], resumed: Sequence[int]) -> list[Mark]:
     """The best validation, where the run went on after a break, and the first alert of each kind."""
-    finite = [(value, step) for step, value in validation if math.isfinite(value)]
-    best = [Mark(min(finite)[1], "best")] if finite else []
+    at = Verdict.of(metrics).best_step
+    best = [] if at is None else [Mark(at, "best")]
     alerts: dict[str, float] = {}
     for line in metrics:
         if "alert" in line:

@@ -140,7 +140,9 @@ def _figures(run: RunSummary) -> list[tuple[str, str, str]]:
     """The figures at the top: what, the number, and what to know of it."""
     out = run.outcome
     at = "" if out.best_step is None else f"nats a token, at step {value_text(out.best_step)}"
+    base = "nats a token, of the base model"
     return [
+        ("Before training", _loss(out.base_validation_loss), base if out.base_validation_loss is not None else ""),
         ("Best validation loss", _loss(out.best_validation_loss), at),
         ("Last validation loss", _loss(out.last_validation_loss), "nats a token"),
         ("Last training loss", _loss(out.loss), "nats a token"),

@@ -13,6 +13,7 @@ from dataprep.errors import InputError
 from dataprep.store import training
 from dataprep.store.inventory import RUN_RECORD
 from trainer.runs.folder import RunFolder
+from trainer.watch.verdict import Verdict
 
 PARTS: Final = ("recipe", "data", "model", "code", "packages", "hardware", "seeds")
 """Parts of a run's record in which two runs are compared, the most telling first."""
@@ -26,10 +27,12 @@ class Outcome:
     Attributes:
         steps, tokens, seconds: how far it got; padding is not counted.
         loss: the last training loss.
-        best_step, best_validation_loss: the lowest validation loss.
+        best_step, best_validation_loss: the lowest validation loss of a step that trained.
+        base_validation_loss: before the first step.
         last_validation_loss: the last one.
         tokens_per_second: over all steps.
         alerts: how many were given.
+        notes: what speaks against its weights, in a few words each.
     """
 
     steps: int
@@ -38,9 +41,11 @@ class Outcome:
     loss: float | None
     best_step: int | None
     best_validation_loss: float | None
+    base_validation_loss: float | None
     last_validation_loss: float | None
     tokens_per_second: float | None
     alerts: int
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -91,21 +96,20 @@ def outcome(metrics: Sequence[Mapping[str, Any]]) -> Outcome:
     >>> found.steps, found.loss, found.best_step, found.best_validation_loss
     (2, 1.5, 1, 1.9)
     """
-    validations = [
-        (line["validation_loss"], line["step"]) for line in metrics if _is_number(line.get("validation_loss"))
-    ]
-    best = min(validations, default=None)
+    verdict = Verdict.of(metrics)
     tokens, seconds = _last(metrics, "tokens"), _last(metrics, "seconds")
     return Outcome(
         steps=max((line["step"] for line in metrics if "loss" in line), default=0),
         tokens=tokens,
         seconds=seconds,
         loss=_last(metrics, "loss"),
-        best_step=best[1] if best else None,
-        best_validation_loss=best[0] if best else None,
-        last_validation_loss=validations[-1][0] if validations else None,
+        best_step=verdict.best_step,
+        best_validation_loss=verdict.best_validation_loss,
+        base_validation_loss=verdict.base_validation_loss,
+        last_validation_loss=_last(metrics, "validation_loss"),
         tokens_per_second=tokens / seconds if tokens and seconds else None,
         alerts=sum("alert" in line for line in metrics),
+        notes=tuple(verdict.notes()),
     )
 
 

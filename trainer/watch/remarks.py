@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from trainer.watch.alerts import Watcher
+from trainer.watch.verdict import Verdict
 
 _LATE: Final = 0.1
 """A best validation within this last share of the steps counts as at the end."""
@@ -70,10 +71,12 @@ class _Run:
     planned_steps: int | None
     stopped_early: bool
     max_grad_norm: float | None
+    verdict: Verdict
 
     @property
     def best(self) -> _Loss | None:
-        return min(self.validations, key=lambda each: each.loss, default=None)
+        step, loss = self.verdict.best_step, self.verdict.best_validation_loss
+        return None if step is None or loss is None else _Loss(step, loss)
 
     def trained_near(self, step: int) -> float | None:
         """Mean training loss of the tenth of the run that ends at a step."""
@@ -128,6 +131,7 @@ def _sorted_out(
         planned_steps,
         stopped_early,
         max_grad_norm,
+        Verdict.of(metrics),
     )
     watcher = Watcher(vocabulary)
     replayed: list[tuple[int, str, str]] = []
@@ -179,6 +183,17 @@ def _diverged(run: _Run) -> str | None:
             f"{what} at step {step:,}: {message}. A lower learning rate or a longer warm-up is the first thing to try."
         )
     return None
+
+
+def _worse_than_base(run: _Run) -> str | None:
+    if run.best is None or not run.verdict.worse_than_base:
+        return None
+    before = run.verdict.base_validation_loss
+    return (
+        f"No step was better than the base model: validation loss was {before:.4g} before training and "
+        f"{run.best.loss:.4g} at best, at step {run.best.step:,}. What best/ holds is worse than what it began from; a "
+        "lower learning rate (`trainer find-lr`) is the first thing to try."
+    )
 
 
 def _overfitting(run: _Run) -> str | None:
@@ -349,6 +364,7 @@ def _highest(run: _Run) -> str:
 
 _ABOUT: Final[tuple[Callable[[_Run], str | None], ...]] = (
     _diverged,
+    _worse_than_base,
     _overfitting,
     _early_stop,
     _still_improving,
