@@ -128,10 +128,10 @@ class _Watch(TrainerCallback):  # type: ignore[misc]
         self._stepped = now
         values = {"step": step, "tokens": self.tokens, "seconds": round(self.seconds, 3)}
         self.tell(values | {"validation_loss": loss, "validation_tokens": tokens})
+        self._alert(self.watcher.validation(step, loss))  # first: a run that diverged has not just stopped early
         self.stopping.validation(step, loss)
         if self.recipe.training.early_stopping.enabled and self.stopping.should_stop:
             self.because = self.because or "early_stopping"
-        self._alert(self.watcher.validation(step, loss))
 
     def _alert(self, alerts: list[Alert]) -> None:
         for alert in alerts:
@@ -146,6 +146,7 @@ class _Watch(TrainerCallback):  # type: ignore[misc]
         if state.global_step == 0:
             loss, tokens = self.trainer.validation_loss(self.trainer.eval_dataset)
             self.tell({"step": 0, "tokens": 0, "seconds": 0.0, "validation_loss": loss, "validation_tokens": tokens})
+            self._alert(self.watcher.validation(0, loss))
         self._stepped = time.monotonic()
 
     def on_step_end(self, _args: Any, state: Any, control: Any, **_: Any) -> Any:

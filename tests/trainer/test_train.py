@@ -107,6 +107,28 @@ def test_a_run_that_is_worse_than_its_base_model_says_so_wherever_it_is_shown(pl
     assert f"> **Warning:** {said}" in (tmp_path / "model" / "README.md").read_text()
 
 
+DIVERGES = ("training.max_steps=40", "training.validations=20", "training.learning_rate=100")
+
+
+def test_a_run_that_diverges_before_patience_ends_it_is_stopped_for_that(place: Path) -> None:
+    with pytest.raises(RefusedError, match="stopped by an alert: the validation loss at step 2 is") as raised:
+        train(recipe(place, "diverges", *DIVERGES))
+    assert raised.value.exit_code == 1
+    (run,) = (place / "diverges-runs").glob("*/run.json")
+    told = RunFolder.open(run.parent)
+    assert (told.state, told.record["results"]["alert"]) == ("stopped", "diverged")
+
+
+def test_a_run_that_may_diverge_says_so_to_the_end(place: Path, tmp_path: Path) -> None:
+    done = train(recipe(place, "may-diverge", *DIVERGES, "monitoring.on_alert=warn"))
+    assert done.fitted.stopped_because == "early_stopping"
+    assert any(line.startswith("warning: this run diverged at step 2") for line in result_lines(done))
+    assert summary(done.run).outcome.notes[0] == "diverged at step 2"
+    assert "Diverged at step 2: the validation loss at step 2 is" in render(done.run)
+    export(done.run, tmp_path / "model")
+    assert "this run diverged at step 2" in (tmp_path / "model" / "README.md").read_text()
+
+
 def test_no_text_of_the_data_is_in_the_run(done: Trained) -> None:
     for path in done.run.rglob("*"):
         if path.is_file() and path.suffix in (".json", ".jsonl", ".yaml") and "tokenizer" not in path.name:

@@ -139,6 +139,72 @@ def test_a_validation_that_is_no_number_is_told() -> None:
     assert [alert.kind for alert in Watcher(VOCABULARY).validation(5, math.nan)] == ["not_a_number"]
 
 
+def validated(
+    watcher: Watcher, validations: Iterable[float], trained: Iterable[float], *, base: float
+) -> list[tuple[int, str]]:
+    """Step and kind of what two steps and a validation after each say, after a validation of the base model."""
+    found = watcher.validation(0, base)
+    for index, (loss, train) in enumerate(zip(validations, trained, strict=True), 1):
+        for step in (2 * index - 1, 2 * index):
+            found += watcher.step(step, train, 1.0, 0.5)
+        found += watcher.validation(2 * index, loss)
+    return [(alert.step, alert.kind) for alert in found]
+
+
+def test_a_validation_far_above_the_base_model_has_diverged_long_before_a_window_is_full() -> None:
+    found = validated(Watcher(1_000), [30389.0, 61165.0, 120168.0], [9000.0, 50000.0, 90000.0], base=6.94)
+    assert found == [(2, "diverged")]
+
+
+def test_training_losses_that_do_not_know_of_it_yet_do_not_hide_it() -> None:
+    watcher = Watcher(1_000)
+    assert not watcher.validation(0, 6.05)
+    for step, loss in ((1, 6.07), (2, 5.98)):  # of the weights before the step that ruined them
+        assert not watcher.step(step, loss, 1.0, 0.5)
+    assert [alert.kind for alert in watcher.validation(2, 24712.0)] == ["diverged"]
+
+
+def test_its_message_has_the_yardstick() -> None:
+    watcher = Watcher(1_000)
+    watcher.validation(0, 3.0)
+    watcher.step(1, 3.0, 1.0, 0.5)
+    [alert] = watcher.validation(1, 6.5)
+    assert alert.message == "the validation loss at step 1 is 6.5, far above its best of 3 before training"
+    watcher = Watcher(1_000)
+    for step, loss in ((0, 3.0), (5, 2.0)):
+        watcher.step(step + 1, loss, 1.0, 0.5)
+        assert not watcher.validation(step, loss)
+    watcher.step(10, 5.0, 1.0, 0.5)
+    [alert] = watcher.validation(10, 5.0)
+    assert alert.message == "the validation loss at step 10 is 5, far above its best of 2 at step 5"
+
+
+def test_a_model_that_comes_to_guess_every_token_has_diverged_though_its_loss_did_not_double() -> None:
+    [alert] = validated(Watcher(VOCABULARY), [UNIFORM - 0.05], [UNIFORM], base=6.0)
+    assert alert == (2, "diverged")
+    assert not validated(Watcher(VOCABULARY), [UNIFORM + 0.1], [UNIFORM + 0.1], base=UNIFORM)  # it began there
+
+
+def test_validation_far_above_its_best_while_training_loss_falls_is_overfitting_and_no_divergence() -> None:
+    found = validated(Watcher(VOCABULARY), [1.5, 3.2, 4.0, 5.0], [1.4, 0.8, 0.3, 0.1], base=2.0)
+    assert found == [(8, "overfitting")]
+
+
+def test_overfitting_from_the_first_step_on_is_told() -> None:
+    watcher = Watcher(VOCABULARY)
+    assert validated(watcher, [2.2, 2.4, 2.7], [1.8, 1.2, 0.6], base=2.0) == [(6, "overfitting")]
+
+
+@pytest.mark.parametrize("losses", [[0.3, 0.9], [2.0, 2.9], [2.0, 3.9]])
+def test_a_validation_somewhat_above_its_best_is_no_divergence(losses: list[float]) -> None:
+    assert not validated(Watcher(VOCABULARY), losses[1:], losses[1:], base=losses[0])
+
+
+def test_divergence_is_told_once_though_steps_and_validations_see_it() -> None:
+    losses = [20.0 + step for step in range(30)]
+    assert validated(Watcher(VOCABULARY), losses, losses, base=3.0) == [(2, "diverged")]
+
+
 def test_input_that_takes_most_of_the_time_is_told_with_its_share() -> None:
     watcher = Watcher(VOCABULARY)
     found = [alert for step in range(1, 41) for alert in watcher.step(step, 2.0, 1.0, 1.0, waiting=0.63)]

@@ -4,7 +4,10 @@ Divergence has three forms, and looking for one of them misses the others:
 
 - the loss or the gradient norm is not a finite number. The libraries below log such a loss as exactly 0.0
   (`logging_nan_inf_filter` of transformers), so 0.0 without a gradient counts too;
-- the loss rises far above its best and stays there;
+- the loss rises far above its best and stays there. Of training losses that takes a window of steps to tell; one
+  validation tells it at once, as it is over all its rows, and the base model's is there to compare with from the start.
+  Early stopping's patience is often over before a window is full. Where training loss fell meanwhile, it is
+  overfitting instead, however far validation rose;
 - the loss lies flat at ln(vocabulary), where every token is equally likely, without a gradient to leave it.
 
 "Rises" is judged by quartiles of the last steps and not on a moving average: one spike, from which runs recover, moves
@@ -22,6 +25,8 @@ from typing import Any, Final, Literal
 
 AlertKind = Literal["not_a_number", "diverged", "stuck", "overfitting", "stalled_input"]
 STATE_VERSION: Final = 1
+_OF_VALIDATIONS: Final = "validation: "
+"""Before a kind that validations told of: what steps say does not end it."""
 _FIRST: Final = 3
 """The highest of so many losses is what the first two windows are compared with too: else a run that diverges within
 its first window would not be seen. For longer it is not, as three small losses may be luck."""
@@ -52,6 +57,15 @@ class WatchConfig:
     """Stuck: the whole window lies within this share of ln(vocabulary) …"""
     stuck_grad_norm: float = 1e-3
     """… with gradient norms of at most this."""
+    validation_rise: float = 1.0
+    """Diverged: a validation is `diverged_factor` times the best so far, and by so much above it …"""
+    guessing_share: float = 0.98
+    """… or at least this share of ln(vocabulary), which is guessing …"""
+    clear_share: float = 0.9
+    """… while the best lay below this share of it; but not where …"""
+    learning_fall: float = 0.1
+    """… training loss has fallen by this share since: that is overfitting. Less is noise, as the training loss of a
+    step is of the weights before it."""
     validations: int = 3
     """Overfitting: so many validations in a row above the best, while training loss is below what it was then …"""
     overfitting_rise: float = 0.01
@@ -93,8 +107,11 @@ class Watcher:
         """Sum and number of training losses since the last validation."""
         self._best_validation: tuple[int, float, float | None] | None = None
         """Step, validation loss, and mean training loss before it."""
+        self._begun: float | None = None
+        """The first training loss: it is of the base model, as the validation of step 0 is."""
         self._above: int = 0
-        self._told: set[AlertKind] = set()
+        self._told: set[str] = set()
+        """Kinds that are the case, by what told of them: steps, or validations (`_OF_VALIDATIONS`)."""
 
     def step(
         self, step: int, loss: float, grad_norm: float | None, seconds: float, waiting: float | None = None
@@ -120,13 +137,17 @@ class Watcher:
         return self._newly(step, found)
 
     def validation(self, step: int, loss: float) -> list[Alert]:
-        """What a validation says; `loss` in nats a token."""
+        """What a validation says; `loss` in nats a token. That of step 0, the base model, is what others rise from."""
         total, count = self._between
         trained = total / count if count else None
         self._between = [0.0, 0.0]
-        if not math.isfinite(loss):
-            return self._newly(step, {"not_a_number": f"at step {step:,} the validation loss is {loss}"})
-        return self._newly(step, {"overfitting": self._overfitting(step, loss, trained)})
+        found: dict[AlertKind, str | None] = {"not_a_number": None, "diverged": None}
+        if math.isfinite(loss):
+            found["diverged"] = self._far_above(step, loss, trained)
+            found["overfitting"] = self._overfitting(step, loss, trained)
+        else:
+            found["not_a_number"] = f"at step {step:,} the validation loss is {loss}"
+        return self._newly(step, found, _OF_VALIDATIONS)
 
     def state(self) -> dict[str, Any]:
         """Everything that was learned so far, as JSON."""
@@ -141,6 +162,7 @@ class Watcher:
             "seen": self._seen,
             "between": list(self._between),
             "best_validation": self._best_validation and list(self._best_validation),
+            "begun": self._begun,
             "above": self._above,
             "told": sorted(self._told),
         }
@@ -156,13 +178,16 @@ class Watcher:
         self._between = list(state["between"])
         best = state["best_validation"]
         self._best_validation = (int(best[0]), float(best[1]), best[2]) if best else None
+        self._begun = state.get("begun")  # not in states of before it was looked at
         self._above = int(state["above"])
         self._told = set(state["told"])
 
-    def _newly(self, step: int, found: Mapping[AlertKind, str | None]) -> list[Alert]:
-        """Alerts for what was not the case before."""
-        alerts = [Alert(kind, step, said) for kind, said in found.items() if said and kind not in self._told]
-        self._told = (self._told - found.keys()) | {kind for kind, said in found.items() if said}
+    def _newly(self, step: int, found: Mapping[AlertKind, str | None], teller: str = "") -> list[Alert]:
+        """Alerts for what was not the case before, whoever told of it."""
+        known = {told.removeprefix(_OF_VALIDATIONS) for told in self._told}
+        alerts = [Alert(kind, step, said) for kind, said in found.items() if said and kind not in known]
+        self._told -= {teller + kind for kind in found}
+        self._told |= {teller + kind for kind, said in found.items() if said}
         return alerts
 
     def _keep(self, values: list[float], value: float) -> None:
@@ -170,6 +195,7 @@ class Watcher:
         del values[: -self._config.window]
 
     def _remember(self, loss: float, grad_norm: float | None) -> None:
+        self._begun = loss if self._begun is None else self._begun
         self._between = [self._between[0] + loss, self._between[1] + 1]
         self._keep(self._losses, loss)
         self._seen += 1
@@ -209,6 +235,31 @@ class Watcher:
             f"three quarters of the last {config.window} logged losses up to step {step:,} lie above {low:.4g}; at its "
             f"best, around step {at:,}, three quarters lay below {best:.4g}"
         )
+
+    def _far_above(self, step: int, loss: float, trained: float | None) -> str | None:
+        config = self._config
+        if self._best_validation is None or self._fell(trained, config.learning_fall):
+            return None
+        at, best, _ = self._best_validation
+        where = f"at step {at:,}" if at else "before training"
+        if loss > max(best * config.diverged_factor, best + config.validation_rise):
+            return (
+                f"the validation loss at step {step:,} is {loss_text(loss)}, far above its best of {loss_text(best)} "
+                f"{where}"
+            )
+        uniform = self._uniform
+        if uniform is None or best >= uniform * config.clear_share or loss < uniform * config.guessing_share:
+            return None
+        return (
+            f"the validation loss at step {step:,} is {loss_text(loss)}, no better than ln(vocabulary) = "
+            f"{uniform:.4g}, where every token is equally likely; its best was {loss_text(best)} {where}"
+        )
+
+    def _fell(self, trained: float | None, share: float = 0.0) -> bool:
+        """Whether training loss is below what it was at the best validation, by a share of it."""
+        then = self._best_validation[2] if self._best_validation else None
+        then = self._begun if then is None else then
+        return trained is not None and then is not None and trained < then * (1 - share)
 
     def _stuck(self, step: int) -> str | None:
         config = self._config
@@ -253,14 +304,24 @@ class Watcher:
             self._best_validation, self._above = (step, loss, trained), 0
             return None
         at, best, trained_then = self._best_validation
+        trained_then = self._begun if trained_then is None else trained_then
         self._above = self._above + 1 if loss - best >= config.overfitting_rise else 0
-        if trained is None or trained_then is None or trained >= trained_then or self._above < config.validations:
+        if trained is None or trained_then is None or not self._fell(trained) or self._above < config.validations:
             return None
         return (
             f"validation loss is {loss:.4g}, {loss - best:.3f} above its best of {best:.4g} at step {at:,}, for "
             f"{self._above} validations in a row, while training loss fell from {trained_then:.4g} to {trained:.4g}: "
             f"overfitting since step {at:,}"
         )
+
+
+def loss_text(loss: float) -> str:
+    """A loss with four digits, and no exponent where it has left all bounds.
+
+    >>> loss_text(2.53412), loss_text(30389.4)
+    ('2.534', '30,389')
+    """
+    return f"{loss:.4g}" if abs(loss) < 1e4 else f"{loss:,.0f}" if abs(loss) < 1e15 else f"{loss:.3g}"
 
 
 def _pair(value: Sequence[float] | None) -> tuple[int, float] | None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from trainer.watch.alerts import Watcher
+from trainer.watch.alerts import Watcher, loss_text
 from trainer.watch.verdict import Verdict
 
 _LATE: Final = 0.1
@@ -191,8 +191,8 @@ def _worse_than_base(run: _Run) -> str | None:
     before = run.verdict.base_validation_loss
     return (
         f"No step was better than the base model: validation loss was {before:.4g} before training and "
-        f"{run.best.loss:.4g} at best, at step {run.best.step:,}. What best/ holds is worse than what it began from; a "
-        "lower learning rate (`trainer find-lr`) is the first thing to try."
+        f"{loss_text(run.best.loss)} at best, at step {run.best.step:,}. What best/ holds is worse than what it began "
+        "from; a lower learning rate (`trainer find-lr`) is the first thing to try."
     )
 
 
