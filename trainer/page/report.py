@@ -65,6 +65,7 @@ def _remarks(record: Mapping[str, Any], metrics: Sequence[Mapping[str, Any]]) ->
         planned_steps=results.get("planned_steps"),
         stopped_early=results.get("stopped_because") == "early_stopping",
         max_grad_norm=training.get("max_grad_norm"),
+        least_gain=(training.get("early_stopping") or {}).get("least_gain") or 0.0,
     )
     return said or ["Nothing stands out: the loss fell, validation followed it, and the run did all its steps."]
 

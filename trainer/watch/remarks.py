@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from trainer.watch.alerts import Watcher, loss_text
+from trainer.watch.stopping import EarlyStopping
 from trainer.watch.verdict import Verdict
 
 _LATE: Final = 0.1
@@ -71,6 +72,7 @@ class _Run:
     planned_steps: int | None
     stopped_early: bool
     max_grad_norm: float | None
+    least_gain: float
     verdict: Verdict
 
     @property
@@ -95,18 +97,20 @@ def remarks(
     planned_steps: int | None = None,
     stopped_early: bool = False,
     max_grad_norm: float | None = None,
+    least_gain: float = 0.0,
 ) -> list[str]:
     """What there is to say about a finished or running run, the most important first.
 
     `metrics` are the lines of `metrics.jsonl`: training, validation and alert lines in any mixture; keys that are
     missing or no numbers are passed over. `vocabulary` helps to see a run that never began to learn, `planned_steps`
-    and `stopped_early` say what early stopping saved, `max_grad_norm` what the clipping limit was.
+    and `stopped_early` say what early stopping saved, `max_grad_norm` what the clipping limit was, `least_gain` by how
+    much a validation loss must be lower to count as better.
 
     >>> logged = [{"step": step, "validation_loss": 5 - step} for step in (1, 2, 3, 4)]
     >>> print(*remarks(logged))
     Still improving: step 4, the last, has the best validation loss, 1; the one before was 2. More epochs could help.
     """
-    run = _sorted_out(metrics, vocabulary, planned_steps, stopped_early, max_grad_norm)
+    run = _sorted_out(metrics, vocabulary, planned_steps, stopped_early, max_grad_norm, least_gain)
     if not run.losses and not run.validations and not run.alerts:
         return ["Nothing is logged yet."]
     return [said for about in _ABOUT if (said := about(run))]
@@ -118,6 +122,7 @@ def _sorted_out(
     planned_steps: int | None,
     stopped_early: bool,
     max_grad_norm: float | None,
+    least_gain: float,
 ) -> _Run:
     found = _Run(
         [],
@@ -131,6 +136,7 @@ def _sorted_out(
         planned_steps,
         stopped_early,
         max_grad_norm,
+        least_gain,
         Verdict.of(metrics),
     )
     watcher = Watcher(vocabulary)
@@ -228,13 +234,19 @@ def _still_improving(run: _Run) -> str | None:
     best = run.best
     if best is None or len(run.validations) < _FEW or run.broken() or run.stopped_early:
         return None
-    if best.step < run.last_step * (1 - _LATE) or _fell(_second_half(run)) < _SMALL_FALL:
+    if best.step < run.last_step * (1 - _LATE) or _fell(_second_half(run)) < _SMALL_FALL or not _gained_late(run):
         return None
     before = run.validations[-2]
     if best == run.validations[-1]:
         words = f"step {best.step:,}, the last, has the best validation loss, {best.loss:.4g}"
         return f"Still improving: {words}; the one before was {before.loss:.4g}. More epochs could help."
     return f"Still improving: the best validation, {best.loss:.4g}, is at step {best.step:,} of {run.last_step:,}."
+
+
+def _gained_late(run: _Run) -> bool:
+    """Whether one of the last two validations is better than those before by early stopping's own measure."""
+    stopping = EarlyStopping(patience=1, least_gain=run.least_gain)
+    return any([stopping.validation(*each) for each in run.validations][-2:])
 
 
 def _plateau(run: _Run) -> str | None:
