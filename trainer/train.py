@@ -87,12 +87,14 @@ def train(
     """
     from trainer.check.ledger import write_ledger
     from trainer.data.prepare import check_limits
-    from trainer.loop import CheckpointError, fit
+    from trainer.loop import fit
     from trainer.models.load import load
+    from trainer.monitors.base import check_monitors
     from trainer.processes import Processes
     from trainer.ready import make_ready
 
     recipe, note = loaded.recipe, on_note or (lambda _: None)
+    check_monitors(recipe.monitoring.to)
     processes = Processes()
     ready = make_ready(loaded, allow_download=allow_download, turn=processes.first_goes_first())
     prepared = ready.prepared
@@ -106,11 +108,11 @@ def train(
     with ExitStack() as held:
         run, checkpoint = _run_folder(loaded, prepared, model, processes, held, fresh=fresh)
         note(f"run {run.path}" + ("" if checkpoint is None else f" goes on after step {checkpoint.name[11:]}"))
-        if processes.first:
-            write_ledger(prepared, recipe, beside=run.path)
-            run.update(results={"planned_steps": steps.total, **Verdict.of(run.metrics()).as_dict()})
-        told = _listeners(run, loaded, processes, held, on_values)
         try:
+            if processes.first:
+                write_ledger(prepared, recipe, beside=run.path)
+                run.update(results={"planned_steps": steps.total, **Verdict.of(run.metrics()).as_dict()})
+            told = _listeners(run, loaded, processes, held, on_values)
             fitted = fit(
                 model,
                 recipe,
@@ -123,9 +125,8 @@ def train(
                 resume_from=checkpoint,
             )
         except BaseException as error:
-            if processes.first:  # after a second Ctrl-C or a full disk the same command goes on from a checkpoint
-                ending: Ending = "interrupted" if isinstance(error, KeyboardInterrupt | CheckpointError) else "failed"
-                run.finish(ending, error=type(error).__name__)
+            if processes.first:
+                _end(run, error)
             raise
         state = _state(fitted)
         if processes.first:
@@ -259,6 +260,19 @@ def _listeners(
             on_values(values)
 
     return tell
+
+
+def _end(run: RunFolder, error: BaseException) -> None:
+    """Leave a run that an error ends; one that was refused before its first step was none, and goes."""
+    from trainer.loop import CheckpointError
+
+    if isinstance(error, InputError) and not run.metrics():
+        run.discard()
+        return
+    # after a second Ctrl-C, a full disk or a service that refuses a resumed run, the same command goes on
+    goes_on = isinstance(error, KeyboardInterrupt | CheckpointError | InputError)
+    ending: Ending = "interrupted" if goes_on else "failed"
+    run.finish(ending, error=type(error).__name__)
 
 
 def _close(monitor: Monitor, run: RunFolder) -> None:

@@ -93,7 +93,7 @@ def test_a_service_that_is_not_installed_says_what_to_install(name: str, folder:
         pytest.skip(f"{name} is installed")
     with pytest.raises(InputError) as refused:
         open_monitors([name], project="support", run_id=RUN, folder=folder)
-    assert refused.value.hint == f"pip install {PACKAGES[name]}"
+    assert refused.value.hint == f"pip install {PACKAGES[name]}, or leave it out"
 
 
 @theirs

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from typing import Any
 import pytest
 import torch
 
-from dataprep.errors import RefusedError
+from dataprep.errors import InputError, MachineError, RefusedError
 from tests.trainer.tiny import tiny_model
 from trainer.export import export
 from trainer.page.report import render
@@ -216,6 +217,35 @@ def test_the_same_command_goes_on_with_a_run_however_it_was_ended(place: Path) -
     assert all(torch.equal(ended[key], unbroken[key]) for key in unbroken)
     told = [line["step"] for line in RunFolder.open(run.parent).metrics() if "loss" in line]
     assert told == list(range(1, steps + 1))
+
+
+def test_a_monitor_that_is_not_installed_is_refused_before_anything_is_read(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "wandb", None)
+    made = recipe(place, "no-wandb", "monitoring.to=[wandb]")
+    shutil.rmtree(made.runs, ignore_errors=True)
+    with pytest.raises(InputError, match="wandb needs a package that is not here") as raised:
+        train(made)
+    assert "pip install wandb" in str(raised.value)
+    assert not made.runs.exists()
+
+
+@pytest.mark.parametrize("refused", [InputError("log in"), MachineError("no room"), RuntimeError("a bug")])
+def test_a_run_that_ends_before_its_first_step_is_over(
+    place: Path, monkeypatch: pytest.MonkeyPatch, refused: Exception
+) -> None:
+    from trainer.monitors import base
+
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise refused
+
+    monkeypatch.setattr(base, "open_monitors", refuse)
+    name = f"refused-{type(refused).__name__}"
+    with pytest.raises(type(refused)):
+        train(recipe(place, name))
+    left = [RunFolder.open(path.parent).state for path in (place / f"{name}-runs").glob("*/run.json")]
+    assert left == ([] if isinstance(refused, InputError) else ["failed"])
 
 
 def test_rows_that_are_lost_past_the_limit_stop_before_the_model_is_loaded(place: Path) -> None:

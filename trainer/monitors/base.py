@@ -11,6 +11,7 @@ import math
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -26,6 +27,10 @@ PACKAGES: Final = {
     "trackio": "trackio",
 }
 """What to install for each service; its module here has the service's name."""
+
+
+_MODULES: Final = {"comet": "comet_ml"}
+"""Modules that are not called as their service is."""
 
 
 class Monitor(Protocol):
@@ -44,6 +49,17 @@ class Monitor(Protocol):
 def to_stderr(message: str) -> None:
     """Say a warning where people look."""
     sys.stderr.write(f"trainer: {message}\n")
+
+
+def check_monitors(names: Iterable[str]) -> None:
+    """See that the packages of some services are installed, without importing them: before any data are read.
+
+    Raises:
+        InputError: one is not.
+    """
+    for name in names:
+        if name in PACKAGES and find_spec(_MODULES.get(name, name)) is None:
+            raise _lacks(name, f"No module named {_MODULES.get(name, name)!r}")
 
 
 def open_monitors(
@@ -128,15 +144,18 @@ def _is_measure(key: str, value: object) -> bool:
 def _open(name: str, project: str, run_id: str, folder: Path) -> Monitor:
     if name not in PACKAGES:
         raise InputError(f"no monitor is called {name!r}", key="monitoring.to", hint=f"known: {', '.join(PACKAGES)}")
-    install = f"pip install {PACKAGES[name]}"
     try:
         monitor: Monitor = import_module(f"trainer.monitors.{name}").open_monitor(project, run_id, folder)
     except ImportError as error:
-        lacks = f"{name} needs a package that is not here ({one_line(str(error))})"
-        raise InputError(lacks, key="monitoring.to", hint=install) from error
+        raise _lacks(name, str(error)) from error
     except (
         Exception
     ) as error:  # services raise what they like; whatever it is, the recipe asks for one that is not there
         refused = f"{name} cannot be told of this run: {one_line(str(error))[:500]}"
         raise InputError(refused, key="monitoring.to", hint="log in to it, or leave it out") from error
     return monitor
+
+
+def _lacks(name: str, why: str) -> InputError:
+    lacks = f"{name} needs a package that is not here ({one_line(why)})"
+    return InputError(lacks, key="monitoring.to", hint=f"pip install {PACKAGES[name]}, or leave it out")

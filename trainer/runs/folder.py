@@ -28,7 +28,7 @@ import orjson
 
 from dataprep.errors import InputError, MachineError
 from dataprep.store import training
-from dataprep.store.files import changing, make_folder, write_atomically, write_file
+from dataprep.store.files import changing, make_folder, remove_folder, write_atomically, write_file
 from dataprep.store.inventory import RUN_RECORD, read_json
 from dataprep.store.layout import Store
 from trainer.recipe import Recipe
@@ -198,6 +198,11 @@ class RunFolder:
         self.update(state=state, ended=_now(), results=results)
         self.close()
         _tell_catalog(self.path)
+
+    def discard(self) -> None:
+        """Take back a run that never began: it was refused, and would be listed for ever."""
+        self.close()
+        remove_folder(self.path)
 
     def metrics(self) -> list[dict[str, Any]]:
         """All lines of the metrics, in order; a torn one is left out."""
