@@ -66,7 +66,8 @@ class Program:
             ):  # which the parser turns into 1, a code with a meaning
                 return INTERRUPTED
             code = finished.code
-            if code == INTERRUPTED:  # what the parser makes of Ctrl-C
+            cause = getattr(finished.__context__, "__cause__", None)
+            if isinstance(cause, KeyboardInterrupt):  # the parser makes 130 of Ctrl-C; a command that does has said why
                 self._say("interrupted", "run the same command to go on")
             return code if isinstance(code, int) else int(code is not None)
         except DataprepError as error:

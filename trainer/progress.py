@@ -67,9 +67,10 @@ class Progress:
         elif self._quiet:
             return
         elif "validation_loss" in values:
-            self._validation = f"  validation {values['validation_loss']:.4f} (step {values['step']})"
+            said = f"  validation {values['validation_loss']:.4f}"
+            self._validation = f"{said} (step {values['step']})"
             if not self._rewrites:
-                self._line(f"step {values['step']}{self._validation}")
+                self._line(f"step {values['step']}{said}")
         elif "loss" in values:
             now = time.monotonic()
             if now - self._shown >= (_REWRITE_SECONDS if self._rewrites else _EVERY_SECONDS):

@@ -104,6 +104,9 @@ def train(
     examples, rows = counted(len(prepared.train), "example"), counted(len(ready.train), "row")
     counts = f"{examples} in {rows} of at most {ready.length:,} tokens"
     for line in (*model.notes, *prepared.description["notes"], counts, steps.text()):
+    steps = plan_steps(len(ready.train), recipe, processes.count)
+    counts = f"{counted(len(prepared.train), 'example')} in {counted(len(ready.train), 'row')}"
+    for line in (*model.notes, f"{counts} of at most {ready.length:,} tokens, {counted(steps.total, 'step')}"):
         note(line)
     with ExitStack() as held:
         run, checkpoint = _run_folder(loaded, prepared, model, processes, held, fresh=fresh)
@@ -140,11 +143,14 @@ def train(
     return Trained(run.path, fitted)
 
 
-def result_lines(done: Trained) -> list[str]:
-    """What a person is told at the end."""
+def result_lines(done: Trained, again: str) -> list[str]:
+    """What a person is told at the end; `again` is the command that goes on with an interrupted run."""
     fitted = done.fitted
     if done.interrupted:
-        return [f"interrupted after step {fitted.steps:,}; everything is saved", "next: the same command goes on"]
+        return [
+            f"interrupted after step {fitted.steps:,}; all of it is saved in {done.run}",
+            f"next: {again} goes on from there",
+        ]
     loss = fitted.best_validation_loss
     best = (
         "no validation loss was a number; the last weights are kept"
@@ -153,7 +159,7 @@ def result_lines(done: Trained) -> list[str]:
     )
     ended = "stopped early" if fitted.stopped_because == "early_stopping" else "done"
     return [
-        f"{ended} after {fitted.steps:,} steps: {best}",
+        f"{ended} after {counted(fitted.steps, 'step')}: {best}",
         *(f"warning: {line}" for line in fitted.verdict.warnings()),
         f"run     {done.run}",
         f"next: trainer report {done.run}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -97,7 +98,7 @@ def test_a_run_that_is_worse_than_its_base_model_says_so_wherever_it_is_shown(pl
     worse = train(recipe(place, "worse", *options))
     assert worse.fitted.verdict.worse_than_base
     said = "no step was better than the base model: validation loss "
-    assert any(line.startswith(f"warning: {said}") for line in result_lines(worse))
+    assert any(line.startswith(f"warning: {said}") for line in result_lines(worse, ""))
     assert worse.as_dict()["warnings"][-1].startswith(said)
     results = RunFolder.open(worse.run).record["results"]
     outcome = summary(worse.run).outcome
@@ -123,7 +124,7 @@ def test_a_run_that_diverges_before_patience_ends_it_is_stopped_for_that(place: 
 def test_a_run_that_may_diverge_says_so_to_the_end(place: Path, tmp_path: Path) -> None:
     done = train(recipe(place, "may-diverge", *DIVERGES, "monitoring.on_alert=warn"))
     assert done.fitted.stopped_because == "early_stopping"
-    assert any(line.startswith("warning: this run diverged at step 2") for line in result_lines(done))
+    assert any(line.startswith("warning: this run diverged at step 2") for line in result_lines(done, ""))
     assert summary(done.run).outcome.notes[0] == "diverged at step 2"
     assert "Diverged at step 2: the validation loss at step 2 is" in render(done.run)
     export(done.run, tmp_path / "model")
@@ -207,7 +208,13 @@ def test_the_same_command_goes_on_with_a_run_however_it_was_ended(place: Path) -
             assert begun.poll() is None, begun.communicate()
             time.sleep(0.05)
         begun.send_signal(sent)
-        assert (begun.communicate(timeout=60), begun.returncode)[1] == code
+        out, err = begun.communicate(timeout=60)
+        assert begun.returncode == code
+        if sent == signal.SIGTERM:
+            assert re.match(
+                r"interrupted after step \d+; all of it is saved in \S+\nnext: trainer train ended.yaml ", out
+            )
+            assert "interrupted" not in err
     last = command(*arguments, folder=place)
     _, err = last.communicate(timeout=120)
     assert last.returncode == 0, err

@@ -47,5 +47,5 @@ report.register(app)
 runs.register(app)
 export.register(app)
 
-program = Program("trainer", app, "runs are as they were", "take a smaller batch or model")
+program = Program("trainer", app, "finished runs are as they were", "take a smaller batch or model")
 main = program.main

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -49,6 +52,17 @@ def train(
     if json:
         write_json(done.as_dict())
     else:
-        write_lines([one_line(line) for line in result_lines(done)])
+        again = command_line(
+            recipe, overrides or (), allow_download=allow_download, processes=int(os.environ.get("WORLD_SIZE", "1"))
+        )
+        write_lines([one_line(line) for line in result_lines(done, again)])
     if done.interrupted:
         raise typer.Exit(130)
+
+
+def command_line(recipe: Path, overrides: Sequence[str], *, allow_download: bool, processes: int) -> str:
+    """The command that goes on with a run: the one that began it, without `--fresh`, which would begin anew."""
+    launch = ["accelerate", "launch", "--num_processes", str(processes), "-m"] if processes > 1 else []
+    changed = [word for each in overrides for word in ("--set", each)]
+    fetch = ["--allow-download"] if allow_download else []
+    return shlex.join([*launch, "trainer", "train", str(recipe), *changed, *fetch])
