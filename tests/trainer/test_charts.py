@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trainer.page.charts import SERIES_AT_MOST, Mark, Series, line_chart
-from trainer.page.scales import number_text, scale_of
+from trainer.page.scales import number_text, scale_of, tick_texts
 from trainer.rates.ladder import RangeTest, Rung, choose
 from trainer.rates.picture import curves_picture, rates_picture
 
@@ -188,3 +188,16 @@ def test_curves_have_a_line_for_each_rate_at_most_six() -> None:
     rungs = [Rung(10.0**-power, ((10, 3.0), (20, 2.0))) for power in range(1, 9)]
     root = ET.fromstring(curves_picture(rungs))
     assert len(list(root.iter(f"{SVG}polyline"))) == 6
+
+
+@given(
+    st.floats(1e-12, 1e12),
+    st.floats(1.1, 1e6),
+    st.booleans(),
+)
+def test_the_numbers_of_an_axis_have_one_form_and_none_is_said_twice(low: float, ratio: float, log: bool) -> None:
+    ticks = scale_of([low, low * ratio], log=log, room=0.05).ticks()
+    texts = [text for text in tick_texts(ticks, log=log) if text != "0"]
+    assert len({"e" in text for text in texts}) == 1
+    assert len({text[-1] for text in texts if text[-1] in "kMG"}) <= 1
+    assert len(set(texts)) == len(texts)

@@ -258,14 +258,14 @@ def _axes(frame: _Frame, x_label: str, y_label: str) -> str:
     parts = []
     right, bottom = _WIDTH - _RIGHT, frame.bottom
     ticks = frame.y.ticks(max(2, (bottom - frame.top) // 45))
-    for value, said in zip(ticks, tick_texts(ticks), strict=True):
+    for value, said in zip(ticks, tick_texts(ticks, log=frame.y.log), strict=True):
         y = frame.up_at(value)
         parts.append(
             f'<line class="grid" x1="{_LEFT}" y1="{y:.1f}" x2="{right}" y2="{y:.1f}"/>'
             f'<text x="{_LEFT - 7}" y="{y + 5:.1f}" text-anchor="end">{said}</text>'
         )
     ticks = frame.x.ticks(6)
-    for value, said in zip(ticks, tick_texts(ticks), strict=True):
+    for value, said in zip(ticks, tick_texts(ticks, log=frame.x.log), strict=True):
         x = frame.right_of(value)
         # Text of a tick at the very end is kept inside the picture.
         place = min(x, _WIDTH - 3 - _CHARACTER * len(said) / 2)

@@ -91,22 +91,39 @@ def number_text(value: float) -> str:
     """
     size = abs(value)
     if 0 < size <= 1e-3:
-        digits, power = f"{value:.2e}".split("e")
-        return f"{float(digits):g}e{int(power)}"
+        return _power_text(value)
     unit, name = _unit(size)
     if name:
         return f"{value / unit:.4g}{name}" if size < 1e15 else f"{value:.2e}"
-    return f"{value:,.4g}" if size < 1000 else f"{value:,.0f}"
+    return _plain_text(value)
 
 
-def tick_texts(ticks: Sequence[float]) -> list[str]:
-    """Numbers beside one axis, in the unit of the largest.
+def tick_texts(ticks: Sequence[float], *, log: bool = False) -> list[str]:
+    """Numbers beside one axis, all in one form: the unit of the largest, or powers of ten where these are shorter.
 
-    >>> tick_texts([0, 4_000, 8_000, 12_000])
-    ['0', '4k', '8k', '12k']
+    A logarithmic axis has powers below 0.1 already: they are what learning rates are named by.
+
+    >>> tick_texts([0, 4_000, 8_000, 12_000]), tick_texts([0, 0.001, 0.002])
+    (['0', '4k', '8k', '12k'], ['0', '0.001', '0.002'])
+    >>> tick_texts([0, 5e-4, 1e-3, 1.5e-3]), tick_texts([1e-3, 1e-2, 1e-1], log=True)
+    (['0', '5e-4', '1e-3', '1.5e-3'], ['1e-3', '1e-2', '1e-1'])
     """
-    unit, name = _unit(max(map(abs, ticks), default=0.0))
-    return [f"{value / unit:.4g}{name}" if name and value else number_text(value) for value in ticks]
+    sizes = [abs(value) for value in ticks if value] or [1.0]
+    smallest, largest = min(sizes), max(sizes)
+    wide = log and largest >= 1e4 and largest > 1e3 * smallest
+    if smallest < (0.1 if log else 1e-3) or wide or largest >= 1e12:
+        return [_power_text(value) if value else "0" for value in ticks]
+    unit, name = _unit(largest)
+    return [f"{value / unit:,.4g}{name}" if value and name else _plain_text(value) for value in ticks]
+
+
+def _plain_text(value: float) -> str:
+    return f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.0f}"
+
+
+def _power_text(value: float) -> str:
+    digits, power = f"{value:.2e}".split("e")
+    return f"{float(digits):g}e{int(power)}"
 
 
 def _unit(size: float) -> tuple[float, str]:
