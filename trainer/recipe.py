@@ -129,7 +129,7 @@ class TrainingConfig(Config):
     schedule: Literal["cosine", "linear", "constant"] = "cosine"
     """How it falls after warm-up."""
     warmup: Annotated[float, Field(ge=0, lt=1)] = 0.05
-    """Share of the steps in which it rises from 0."""
+    """Share of the steps in which it rises to that."""
     epochs: Positive = 3.0
     """Times that every example is seen; early stopping usually ends before."""
     max_steps: Annotated[int, Field(ge=1)] | None = None

@@ -81,6 +81,19 @@ def sft_config(recipe: Recipe, *, folder: Path, steps: Steps, bfloat16: bool, ch
     )
 
 
+def warmed(usual: Callable[[int], float], steps: int) -> Callable[[int], float]:
+    """A schedule that rises in so many steps, the first of them above 0, to the highest rate in the step after.
+
+    The library's begins at 0: its first step computes and changes nothing, and where warm-up is one step that is all
+    of it. Not at 1/steps, which of one step would leave no warm-up. Its constant schedule knows no warm-up at all.
+
+    >>> rate = warmed(lambda step: 1.0, 4)
+    >>> [rate(step) for step in range(6)]
+    [0.2, 0.4, 0.6, 0.8, 1.0, 1.0]
+    """
+    return lambda step: (step + 1) / (steps + 1) if step < steps else usual(step)
+
+
 @dataclass
 class Collator:
     """Rows to a batch: right-padded, documents of a packed row isolated by positions that begin anew.
@@ -162,13 +175,17 @@ class Sft(SFTTrainer):  # type: ignore[misc]
     def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
         """The schedule; here and not in a callback, where the rate that is logged would be that of another step."""
         if self._ramp is None:
-            return super().create_scheduler(num_training_steps, optimizer)
-        low, high = self._ramp
-        base = self.args.learning_rate
-        growth = (high / low) ** (1 / max(num_training_steps - 1, 1))
-        self.lr_scheduler = torch.optim.lr_scheduler.LambdaLR(
-            self.optimizer if optimizer is None else optimizer, lambda step: low / base * growth**step
-        )
+            usual = super().create_scheduler(num_training_steps, optimizer).lr_lambdas[0]
+            rate = warmed(usual, self.args.get_warmup_steps(num_training_steps))
+        else:
+            low, high = self._ramp
+            base = self.args.learning_rate
+            growth = (high / low) ** (1 / max(num_training_steps - 1, 1))
+
+            def rate(step: int) -> float:
+                return float(low / base * growth**step)
+
+        self.lr_scheduler = torch.optim.lr_scheduler.LambdaLR(self.optimizer if optimizer is None else optimizer, rate)
         self._created_lr_scheduler = True
         return self.lr_scheduler
 

@@ -57,6 +57,24 @@ def test_no_default_that_surprises_is_left_to_the_libraries(tmp_path: Path) -> N
     assert made.weight_decay == 0.01
 
 
+@pytest.mark.parametrize("schedule", ["cosine", "linear", "constant"])
+def test_warm_up_begins_above_zero_and_leads_to_the_highest_rate(tiny: Path, tmp_path: Path, schedule: str) -> None:
+    made = recipe(max_steps=20, warmup=0.2, schedule=schedule, learning_rate=1.0)
+    trainer = trainer_for(tiny, tmp_path, made, packed(DOCUMENTS), is_packed=True)
+    trainer.create_optimizer()
+    rate = trainer.create_scheduler(20).lr_lambdas[0]
+    assert [rate(step) for step in range(5)] == [0.2, 0.4, 0.6, 0.8, 1.0]
+    assert [group["lr"] for group in trainer.optimizer.param_groups] == [0.2] * len(trainer.optimizer.param_groups)
+    assert rate(12) == {"cosine": pytest.approx(0.5), "linear": 0.5, "constant": 1.0}[schedule]
+
+
+def test_without_warm_up_the_schedule_is_the_usual_one(tiny: Path, tmp_path: Path) -> None:
+    trainer = trainer_for(tiny, tmp_path, recipe(max_steps=20, warmup=0), packed(DOCUMENTS), is_packed=True)
+    trainer.create_optimizer()
+    rate = trainer.create_scheduler(20).lr_lambdas[0]
+    assert (rate(0), rate(10)) == (1.0, pytest.approx(0.5))
+
+
 def test_steps_are_those_of_whole_epochs() -> None:
     assert plan_steps(10, recipe(epochs=1, batch_size=4)).total == 3
     assert plan_steps(10, recipe(epochs=2, batch_size=4, accumulation=2), processes=2).total == 2

@@ -168,15 +168,15 @@ def test_its_message_has_the_yardstick() -> None:
     watcher = Watcher(1_000)
     watcher.validation(0, 3.0)
     watcher.step(1, 3.0, 1.0, 0.5)
-    [alert] = watcher.validation(1, 6.5)
-    assert alert.message == "the validation loss at step 1 is 6.5, far above its best of 3 before training"
+    [alert] = watcher.validation(1, 9.5)
+    assert alert.message == "the validation loss at step 1 is 9.5, far above its best of 3 before training"
     watcher = Watcher(1_000)
     for step, loss in ((0, 3.0), (5, 2.0)):
         watcher.step(step + 1, loss, 1.0, 0.5)
         assert not watcher.validation(step, loss)
-    watcher.step(10, 5.0, 1.0, 0.5)
-    [alert] = watcher.validation(10, 5.0)
-    assert alert.message == "the validation loss at step 10 is 5, far above its best of 2 at step 5"
+    watcher.step(10, 7.0, 1.0, 0.5)
+    [alert] = watcher.validation(10, 7.0)
+    assert alert.message == "the validation loss at step 10 is 7, far above its best of 2 at step 5"
 
 
 def test_a_model_that_comes_to_guess_every_token_has_diverged_though_its_loss_did_not_double() -> None:
@@ -186,7 +186,7 @@ def test_a_model_that_comes_to_guess_every_token_has_diverged_though_its_loss_di
 
 
 def test_validation_far_above_its_best_while_training_loss_falls_is_overfitting_and_no_divergence() -> None:
-    found = validated(Watcher(VOCABULARY), [1.5, 3.2, 4.0, 5.0], [1.4, 0.8, 0.3, 0.1], base=2.0)
+    found = validated(Watcher(VOCABULARY), [1.5, 3.2, 5.0, 7.0], [1.4, 0.8, 0.3, 0.1], base=2.0)
     assert found == [(8, "overfitting")]
 
 
@@ -195,7 +195,7 @@ def test_overfitting_from_the_first_step_on_is_told() -> None:
     assert validated(watcher, [2.2, 2.4, 2.7], [1.8, 1.2, 0.6], base=2.0) == [(6, "overfitting")]
 
 
-@pytest.mark.parametrize("losses", [[0.3, 0.9], [2.0, 2.9], [2.0, 3.9]])
+@pytest.mark.parametrize("losses", [[0.3, 1.2], [2.0, 2.9], [2.0, 5.9]])
 def test_a_validation_somewhat_above_its_best_is_no_divergence(losses: list[float]) -> None:
     assert not validated(Watcher(VOCABULARY), losses[1:], losses[1:], base=losses[0])
 

@@ -58,7 +58,9 @@ class WatchConfig:
     stuck_grad_norm: float = 1e-3
     """… with gradient norms of at most this."""
     validation_rise: float = 1.0
-    """Diverged: a validation is `diverged_factor` times the best so far, and by so much above it …"""
+    """Diverged: a validation is by so much above the best so far …"""
+    validation_factor: float = 3.0
+    """… and so many times as high; twice is what short runs with a high rate recover from within a validation …"""
     guessing_share: float = 0.98
     """… or at least this share of ln(vocabulary), which is guessing …"""
     clear_share: float = 0.9
@@ -242,7 +244,7 @@ class Watcher:
             return None
         at, best, _ = self._best_validation
         where = f"at step {at:,}" if at else "before training"
-        if loss > max(best * config.diverged_factor, best + config.validation_rise):
+        if loss > max(best * config.validation_factor, best + config.validation_rise):
             return (
                 f"the validation loss at step {step:,} is {loss_text(loss)}, far above its best of {loss_text(best)} "
                 f"{where}"
