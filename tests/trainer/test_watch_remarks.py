@@ -58,14 +58,14 @@ def test_still_improving_is_said_of_a_run_that_ends_at_its_best() -> None:
 
 
 def test_a_gain_that_early_stopping_would_not_count_is_not_improving() -> None:
-    losses = [2.0, 1.0, 0.8, 0.6, 0.5, 0.4, 0.2, 0.15, 0.12, 0.1105, 0.1101, 0.1101]
+    losses = [2.0, 1.0, 0.8, 0.6, 0.5, 0.4, 0.2, 0.15, 0.12, 0.1105, 0.1102, 0.1101]
     lines = logged(falling, lambda step: losses[step // 10 - 1], steps=120, every=10)
     assert "Still improving" not in beginnings(remarks(lines, least_gain=0.001))
-    assert "Still improving" in beginnings(remarks(lines, least_gain=0.0001))
+    assert "Still improving" in beginnings(remarks(lines, least_gain=0.00001))
 
 
 def test_small_gains_that_add_up_are_improving() -> None:
-    lines = logged(falling, lambda step: 0.5 - step / 20 * 0.0008)
+    lines = logged(falling, lambda step: 0.5 - step / 20 * 0.0008, steps=180)
     assert "Still improving" in beginnings(remarks(lines, least_gain=0.001))
 
 

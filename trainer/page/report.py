@@ -17,6 +17,7 @@ from trainer.page.curves import Curve, curves
 from trainer.recipe import Recipe
 from trainer.runs.folder import DIFF, RunFolder
 from trainer.runs.listing import RunSummary, flatten, summary
+from trainer.watch.alerts import loss_text
 from trainer.watch.remarks import remarks
 
 if TYPE_CHECKING:
@@ -141,9 +142,9 @@ def _figures(run: RunSummary) -> list[tuple[str, str, str]]:
     """The figures at the top: what, the number, and what to know of it."""
     out = run.outcome
     at = "" if out.best_step is None else f"nats a token, at step {value_text(out.best_step)}"
-    base = "nats a token, of the base model"
+    if at and out.base_validation_loss is not None:
+        at += f"; {_loss(out.base_validation_loss)} before training"
     return [
-        ("Before training", _loss(out.base_validation_loss), base if out.base_validation_loss is not None else ""),
         ("Best validation loss", _loss(out.best_validation_loss), at),
         ("Last validation loss", _loss(out.last_validation_loss), "nats a token"),
         ("Last training loss", _loss(out.loss), "nats a token"),
@@ -157,7 +158,7 @@ def _figures(run: RunSummary) -> list[tuple[str, str, str]]:
 
 
 def _loss(value: float | None) -> str:
-    return "—" if value is None else f"{value:.4f}"
+    return "—" if value is None else f"{value:.4f}" if abs(value) < 1e4 else loss_text(value)
 
 
 def _recipe(recipe: Mapping[str, Any]) -> list[tuple[str, Any, bool]]:

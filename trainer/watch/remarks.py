@@ -16,8 +16,6 @@ from trainer.watch.alerts import Watcher, loss_text
 from trainer.watch.stopping import EarlyStopping
 from trainer.watch.verdict import Verdict
 
-_LATE: Final = 0.1
-"""A best validation within this last share of the steps counts as at the end."""
 _SMALL_FALL: Final = 0.005
 """A validation loss that falls by a smaller share than this has not fallen."""
 _LITTLE_LEARNT: Final = 0.02
@@ -220,7 +218,7 @@ def _overfitting(run: _Run) -> str | None:
 def _early_stop(run: _Run) -> str | None:
     if not run.stopped_early:
         return None
-    best = f"; the best validation was at step {run.best.step:,} ({run.best.loss:.4g})" if run.best else ""
+    best = f"; the best validation was at step {run.best.step:,} ({loss_text(run.best.loss)})" if run.best else ""
     if run.planned_steps is None or run.planned_steps <= run.last_step:
         return f"Stopped early at step {run.last_step:,}{best}."
     saved = run.planned_steps - run.last_step
@@ -231,22 +229,19 @@ def _early_stop(run: _Run) -> str | None:
 
 
 def _still_improving(run: _Run) -> str | None:
-    best = run.best
-    if best is None or len(run.validations) < _FEW or run.broken() or run.stopped_early:
+    if len(run.validations) < _FEW or run.broken() or run.stopped_early:
         return None
-    if best.step < run.last_step * (1 - _LATE) or _fell(_second_half(run)) < _SMALL_FALL or not _gained_late(run):
+    if _fell(_second_half(run)) < _SMALL_FALL or not _gained_last(run):
         return None
-    before = run.validations[-2]
-    if best == run.validations[-1]:
-        words = f"step {best.step:,}, the last, has the best validation loss, {best.loss:.4g}"
-        return f"Still improving: {words}; the one before was {before.loss:.4g}. More epochs could help."
-    return f"Still improving: the best validation, {best.loss:.4g}, is at step {best.step:,} of {run.last_step:,}."
+    before, best = run.validations[-2:]
+    words = f"step {best.step:,}, the last, has the best validation loss, {best.loss:.4g}"
+    return f"Still improving: {words}; the one before was {before.loss:.4g}. More epochs could help."
 
 
-def _gained_late(run: _Run) -> bool:
-    """Whether one of the last two validations is better than those before by early stopping's own measure."""
+def _gained_last(run: _Run) -> bool:
+    """Whether the last validation is better than those before by early stopping's own measure."""
     stopping = EarlyStopping(patience=1, least_gain=run.least_gain)
-    return any([stopping.validation(*each) for each in run.validations][-2:])
+    return [stopping.validation(*each) for each in run.validations][-1]
 
 
 def _plateau(run: _Run) -> str | None:
