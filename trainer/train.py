@@ -104,9 +104,6 @@ def train(
     examples, rows = counted(len(prepared.train), "example"), counted(len(ready.train), "row")
     counts = f"{examples} in {rows} of at most {ready.length:,} tokens"
     for line in (*model.notes, *prepared.description["notes"], counts, steps.text()):
-    steps = plan_steps(len(ready.train), recipe, processes.count)
-    counts = f"{counted(len(prepared.train), 'example')} in {counted(len(ready.train), 'row')}"
-    for line in (*model.notes, f"{counts} of at most {ready.length:,} tokens, {counted(steps.total, 'step')}"):
         note(line)
     with ExitStack() as held:
         run, checkpoint = _run_folder(loaded, prepared, model, processes, held, fresh=fresh)
