@@ -72,7 +72,7 @@ def test_adapters_beside_experts_are_trained_without_dropout_which_is_said(place
 
 def test_where_memory_is_not_known_the_rest_is_checked_and_trained(place: Path) -> None:
     loaded = recipe(place, "deepseek_v3", "model.method=full")
-    lines = check(loaded, samples=0).needs.lines(loaded.recipe)
+    lines = check(loaded, samples=0).needs.lines()
     assert lines[0].startswith("memory is not estimated: how deepseek_v3 lays out its experts is not known here")
     assert lines[1].startswith("the run takes")
     assert train(loaded).fitted.steps == 4
