@@ -44,6 +44,13 @@ def test_output_to_a_pipe_is_whole_and_free_of_terminal_codes(store: Path) -> No
     assert "\x1b" not in shown
 
 
+@pytest.mark.parametrize("arguments", [("versions",), ("show", "support"), ("sql", "select 1")])
+def test_a_command_that_is_done_has_nothing_to_complain_of(store: Path, arguments: tuple[str, ...]) -> None:
+    """Libraries look at what is left when a process ends, and some of them say so."""
+    program = [sys.executable, "-m", "dataprep", *arguments, "--store", str(store)]
+    assert subprocess.run(program, capture_output=True, check=True).stderr == b""
+
+
 def test_json_carries_the_exact_text(store: Path) -> None:
     (row,) = json.loads(dataprep(store, "show", "support", "--json").stdout)
     assert row["text"] == "user: =1+1\nassistant: \x1b[2J\u202e"
