@@ -25,7 +25,7 @@ _SAMPLE_ROWS: Final = 1_000
 _BATCH_BYTES: Final = 4_000_000
 _READ_BYTES: Final = 1_000_000
 """Of a column at a time; without it a row group's whole column is read at once."""
-_WRITE_BYTES: Final = 64_000_000
+_WRITE_BYTES: Final = 32_000_000
 _MOST_BATCH_ROWS: Final = 65_536
 _GROUP_ROWS: Final = 1 << 20
 

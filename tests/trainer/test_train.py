@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import torch
 
 from dataprep.errors import InputError, MachineError, RefusedError
 from tests.trainer.tiny import tiny_model
+from trainer.check.run import check
 from trainer.export import export
 from trainer.page.report import render
 from trainer.rates.find import find_rate
@@ -226,14 +228,15 @@ def test_the_same_command_goes_on_with_a_run_however_it_was_ended(place: Path) -
     assert told == list(range(1, steps + 1))
 
 
+@pytest.mark.parametrize("command", [check, train])
 def test_a_monitor_that_is_not_installed_is_refused_before_anything_is_read(
-    place: Path, monkeypatch: pytest.MonkeyPatch
+    place: Path, monkeypatch: pytest.MonkeyPatch, command: Callable[[LoadedRecipe], object]
 ) -> None:
     monkeypatch.setitem(sys.modules, "wandb", None)
     made = recipe(place, "no-wandb", "monitoring.to=[wandb]")
     shutil.rmtree(made.runs, ignore_errors=True)
     with pytest.raises(InputError, match="wandb needs a package that is not here") as raised:
-        train(made)
+        command(made)
     assert "pip install wandb" in str(raised.value)
     assert not made.runs.exists()
 

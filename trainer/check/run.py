@@ -73,12 +73,14 @@ def check(
         on_progress: told how many records are done, and of how many (0 where that is not known).
 
     Raises:
-        InputError: the recipe, the model or the data cannot be used.
+        InputError: the recipe, the model, a monitor or the data cannot be used.
     """
     from trainer.models.load import load_tokenizer
+    from trainer.monitors.base import check_monitors
     from trainer.ready import make_ready
 
     recipe = loaded.recipe
+    check_monitors(recipe.monitoring.to)
     ready = make_ready(loaded, allow_download=allow_download, on_progress=on_progress)
     _, notes = load_tokenizer(ready.folder, recipe.model, loaded.base)
     rows = look_at_rows(ready.prepared, recipe, ready.tokenizer, samples=samples, notes=tuple(notes))
