@@ -80,8 +80,8 @@ class Engine(Protocol):
         """The candidates (places in `cells`), their buckets, and (size, first cell) of larger buckets."""
         ...
 
-    def sets(self, batch: TextBatch, sizes: npt.NDArray[np.uint8]) -> tuple[Ints, Hashes]:
-        """The shingle sets of each row of a batch: offsets, shape (n + 1,), and values."""
+    def sets(self, batch: TextBatch, sizes: npt.NDArray[np.uint8]) -> list[tuple[Ints, Hashes]]:
+        """The shingle sets of each row of a batch, some rows at a time: offsets, shape (n + 1,), and values."""
         ...
 
     def comparison(self, buckets: Any, sizes: npt.NDArray[np.uint8]) -> Comparison:

@@ -130,8 +130,9 @@ def decide(
             tasks = _second_pass(source, len(first), candidate_rows, sizes, shown)
             for task, found in _in_order(pool, lambda task: (task, task.sets(engine)), tasks, ahead):
                 kept = first[task.start : task.end] == np.arange(task.start, task.end)
-                if found is not None:
-                    sets.append(*found)
+                for some in found:
+                    sets.append(*some)
+                if found:
                     staying = comparison.go_on(begun + len(task.chosen), sets)
                     sets.forget(begun, staying)
                     kept[task.chosen] &= staying
@@ -160,9 +161,9 @@ class _Task(Generic[Rows]):
     texts: TextBatch
     sizes: Sizes
 
-    def sets(self, engine: Engine) -> tuple[Ints, npt.NDArray[np.uint64]] | None:
-        """The shingle sets of the candidates, if there are any."""
-        return engine.sets(self.texts, self.sizes) if len(self.chosen) else None
+    def sets(self, engine: Engine) -> list[tuple[Ints, npt.NDArray[np.uint64]]]:
+        """The shingle sets of the candidates; none where there are no candidates."""
+        return engine.sets(self.texts, self.sizes) if len(self.chosen) else []
 
 
 def rehearse(engine: Engine, bands: int) -> None:

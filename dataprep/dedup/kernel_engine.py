@@ -67,18 +67,15 @@ class KernelEngine:
         comparable = ngrams > 0
         return np.where(comparable, first_of(identity, comparable), first_of(identity, ~comparable))
 
-    def sets(self, batch: TextBatch, sizes: npt.NDArray[np.uint8]) -> tuple[Ints, npt.NDArray[np.uint64]]:
-        """The shingle sets of each row of a batch."""
-        offsets = [np.zeros(1, np.int64)]
-        values = []
+    def sets(self, batch: TextBatch, sizes: npt.NDArray[np.uint8]) -> list[tuple[Ints, npt.NDArray[np.uint64]]]:
+        """The shingle sets of each row of a batch, block by block."""
+        found = []
         first = 0
         for block in batch.blocks(_BLOCK_BYTES):
             words, record_texts = block_words(block)
-            some, hashes = sets_of(words, record_texts, sizes[first : first + block.n_rows])
-            offsets.append(some[1:] + offsets[-1][-1])
-            values.append(hashes)
+            found.append(sets_of(words, record_texts, sizes[first : first + block.n_rows]))
             first += block.n_rows
-        return np.concatenate(offsets), np.concatenate(values) if values else np.empty(0, np.uint64)
+        return found
 
     def nominate(self, keys: KeyTable, cells: Ints) -> tuple[Ints, Buckets, list[tuple[int, int]]]:
         """The candidates (places in `cells`), their buckets, and size and first cell of the larger buckets."""

@@ -77,11 +77,11 @@ class ReferenceEngine:
         boilerplate = sorted(((size, first) for first, size in large.items()), reverse=True)
         return np.array(candidates, np.int64), [found[cell] for cell in candidates], boilerplate
 
-    def sets(self, batch: TextBatch, sizes: npt.NDArray[np.uint8]) -> tuple[Ints, npt.NDArray[np.uint64]]:
-        """The shingle sets of each row of a batch."""
+    def sets(self, batch: TextBatch, sizes: npt.NDArray[np.uint8]) -> list[tuple[Ints, npt.NDArray[np.uint64]]]:
+        """The shingle sets of each row of a batch, all of them at once."""
         found = [shingle_set(self._words(batch, row), size) for row, size in enumerate(sizes.tolist())]
         offsets = np.cumsum([0, *map(len, found)])
-        return offsets, np.array([value for values in found for value in values], np.uint64)
+        return [(offsets, np.array([value for values in found for value in values], np.uint64))]
 
     def comparison(self, buckets: list[list[int]], sizes: npt.NDArray[np.uint8]) -> ReferenceComparison:
         """What goes through the candidates."""
