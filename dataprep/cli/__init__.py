@@ -39,7 +39,7 @@ lineage.register(app)
 erase.register(app)
 
 
+# numpy's threads for linear algebra, of which there is none here, take 0.1 CPU s of each command by waiting for it
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-"""numpy's threads for linear algebra, of which there is none here, take 0.2 CPU s of each command by waiting for it."""
 program = Program("dataprep", app, "versions are as they were", "use fewer --workers or a smaller --memory")
 main = program.main

@@ -21,7 +21,7 @@ import numpy.typing as npt
 from dataprep.dedup.arrow import arrow_texts
 from dataprep.dedup.engine import Compared, Engine, Sketched
 from dataprep.dedup.scratch import KeyTable, ShingleSets
-from dataprep.dedup.texts import Ints, TextBatch, Texts
+from dataprep.dedup.texts import Ints, Kept, TextBatch, Texts
 from dataprep.errors import InputError
 
 T = TypeVar("T")
@@ -30,7 +30,6 @@ Rows = TypeVar("Rows")
 Rows_co = TypeVar("Rows_co", covariant=True)
 
 Sizes = npt.NDArray[np.uint8]
-Kept = npt.NDArray[np.bool_]
 
 _AHEAD: Final = 2
 """Batches per worker that are read before they are wanted."""

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any, Final, Literal, Protocol, TypeVar
 
 from dataprep.dedup.engine import Engine
-from dataprep.dedup.finding import Kept, Source, decide, rehearse
+from dataprep.dedup.finding import Source, decide, rehearse
 from dataprep.dedup.outputs import OutputPaths, temporary, write_clusters, write_pairs
 from dataprep.dedup.settings import NearSettings
 from dataprep.dedup.signatures import signature_writer
 from dataprep.dedup.summary import DedupResult, summarize
+from dataprep.dedup.texts import Kept
 from dataprep.errors import InputError
 from dataprep.kernels import CompileError
 

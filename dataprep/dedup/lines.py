@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 import orjson
 import pyarrow as pa
 
-from dataprep.dedup.texts import TextBatch, Texts
+from dataprep.dedup.texts import Ints, Kept, TextBatch, Texts
 from dataprep.errors import InputError, RefusedError
 from dataprep.ingest.bytestream import ByteStream
 from dataprep.ingest.config import IngestLimits, SourceConfig, Template
@@ -44,8 +43,6 @@ _SUFFIXES: Final[dict[FileKind, tuple[str, ...]]] = {
 }
 
 LineBlock = JsonLinesBlock | TextBlock | DelimitedBlock
-Ints = npt.NDArray[np.int64]
-Kept = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)

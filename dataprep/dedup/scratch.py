@@ -94,7 +94,9 @@ class ShingleSets:
 
     def __init__(self, count: int, folder: Path, in_memory: int = IN_MEMORY_BYTES) -> None:
         self.offsets = np.zeros(count + 1, np.int64)
-        self.values: Hashes = np.empty(in_memory // _WORD, np.uint64)  # takes memory only as far as it is written
+        self._limit = in_memory // _WORD
+        # memory is taken only as far as it is written, but a machine refuses to promise more than it has
+        self.values: Hashes = np.empty(min(self._limit, IN_MEMORY_BYTES // _WORD), np.uint64)
         self._folder = folder
         self._count = 0
         self._file: IO[bytes] | None = None
@@ -104,9 +106,12 @@ class ShingleSets:
         """Add the sets of some candidates, as `sets_of` gives them."""
         start = int(self.offsets[self._count])
         end = start + len(values)
-        if self._file is not None or end > len(self.values):
+        if self._file is not None or end > self._limit:
             self._write(start, values, end)
         else:
+            if end > len(self.values):
+                held, self.values = self.values, np.empty(min(2 * end, self._limit), np.uint64)
+                self.values[:start] = held[:start]
             self.values[start:end] = values
         self.offsets[self._count : self._count + len(offsets)] = start + offsets
         self._count += len(offsets) - 1

@@ -11,14 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dataprep.dedup.arrow import arrow
 from dataprep.dedup.columns import Compared, detected_columns, named_columns, text_batch
-from dataprep.dedup.texts import TextBatch
+from dataprep.dedup.texts import Kept, TextBatch
 from dataprep.errors import InputError
 
 _SAMPLE_ROWS: Final = 1_000
@@ -27,9 +25,6 @@ _READ_BYTES: Final = 1_000_000
 """Of a column at a time; without it a row group's whole column is read at once."""
 _WRITE_BYTES: Final = 32_000_000
 _MOST_BATCH_ROWS: Final = 65_536
-_GROUP_ROWS: Final = 1 << 20
-
-Kept = npt.NDArray[np.bool_]
 
 
 class ParquetSource:
@@ -81,13 +76,13 @@ class ParquetSource:
         def write(rows: pa.RecordBatch, kept: Kept) -> None:
             waiting.append(rows.filter(arrow(kept)))
             count, size = sum(each.num_rows for each in waiting), sum(each.nbytes for each in waiting)
-            if count >= _GROUP_ROWS or size >= _WRITE_BYTES:
+            if count >= self._group_rows or size >= _WRITE_BYTES:
                 write_group()
 
         def write_group() -> None:
             table = pa.Table.from_batches(waiting, self._schema)
             if table.num_rows:
-                file.write_table(table, row_group_size=_GROUP_ROWS)
+                file.write_table(table, row_group_size=self._group_rows)
             waiting.clear()
 
         with pq.ParquetWriter(output, self._schema, **self._writing()) as file:

@@ -12,6 +12,7 @@ import pyarrow as pa
 from dataprep.dedup.arrow import arrow
 
 Ints = npt.NDArray[np.int64]
+Kept = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)

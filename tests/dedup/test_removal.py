@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dataprep.dedup import scratch
 from dataprep.dedup.finding import decide
 from dataprep.dedup.job import dedup
 from dataprep.dedup.kernel_engine import KernelEngine
@@ -128,7 +129,7 @@ def test_a_giant_cluster_costs_little_and_is_told_as_boilerplate(tmp_path: Path)
     assert result.boilerplate[0]["rows"] > 1_000
 
 
-@pytest.mark.parametrize("options", [{"workers": 1}, {"workers": 4}, {"memory_bytes": 0}])
+@pytest.mark.parametrize("options", [{"workers": 1}, {"workers": 4}, {"memory_bytes": 0}, {"memory_bytes": 1 << 60}])
 def test_workers_memory_and_row_groups_change_nothing(tmp_path: Path, options: dict[str, int]) -> None:
     texts: list[str | None] = list(variants(11, 300))
     kept = run(tmp_path, texts)
@@ -138,6 +139,17 @@ def test_workers_memory_and_row_groups_change_nothing(tmp_path: Path, options: d
     for table in ("pairs", "clusters"):
         one, two = (pq.read_table(tmp_path / f"{stem}.{table}.parquet") for stem in ("out", "parts-out"))
         assert one.equals(two)
+    written = pq.read_metadata(tmp_path / "parts-out.parquet")
+    assert max(written.row_group(group).num_rows for group in range(written.num_row_groups)) <= 17
+
+
+def test_sets_outgrow_the_room_that_they_begin_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scratch, "IN_MEMORY_BYTES", 16)
+    sets = scratch.ShingleSets(8, tmp_path, in_memory=1_000)
+    for first in range(0, 8, 2):
+        sets.append(np.array([0, 1, 3]), np.arange(first, first + 3, dtype=np.uint64))
+    assert sets.offsets.tolist() == [0, 1, 3, 4, 6, 7, 9, 10, 12]
+    assert sets.values[:12].tolist() == [0, 1, 2, 2, 3, 4, 4, 5, 6, 6, 7, 8]
 
 
 @given(
