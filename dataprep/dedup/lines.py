@@ -39,7 +39,8 @@ _SUFFIXES: Final[dict[FileKind, tuple[str, ...]]] = {
     "json": (".jsonl", ".ndjson", ".json"),
     "csv": (".csv", ".tsv", ".tab"),
     "text": (".txt", ""),
-    "empty": (),
+    # nothing says which it would be
+    "empty": (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".tab", ".txt", ""),
 }
 
 LineBlock = JsonLinesBlock | TextBlock | DelimitedBlock

@@ -168,3 +168,13 @@ def test_hostile_text_is_text(tmp_path: Path, text: str) -> None:
     safe = text.encode("utf-16", "surrogatepass").decode("utf-16")
     write(tmp_path / "in.parquet", [f"{FOX} {safe}", f"{FOX} {safe}", "x"])
     assert dedup(tmp_path / "in.parquet", tmp_path / "out.parquet", text=["text"]).kept == 2
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "csv", "txt"])
+def test_a_file_without_a_byte_gives_one_without_a_byte(tmp_path: Path, suffix: str) -> None:
+    source, target = tmp_path / f"in.{suffix}", tmp_path / f"out.{suffix}"
+    source.write_bytes(b"")
+    assert dedup(source, target).rows == 0
+    assert target.read_bytes() == b""
+    with pytest.raises(InputError, match=r"end it in \.jsonl"):
+        dedup(source, tmp_path / "out.parquet")
