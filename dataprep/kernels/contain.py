@@ -18,6 +18,7 @@ from dataprep.kernels import kernel
 from dataprep.kernels.grow import doubled
 from dataprep.kernels.minhash import shingle
 from dataprep.kernels.repeats import table_slots
+from dataprep.kernels.sorting import ascending
 from dataprep.kernels.utf8 import HASH_SEED, Hashes, Int32s, Int64s, finish_hash, hash_block
 
 Bools = npt.NDArray[np.bool_]
@@ -236,7 +237,7 @@ def contained(
         if n_hits == 0:
             continue
         own = hits[:n_hits]
-        own.sort()
+        ascending(own, own.size)
         n_touched = 0
         before = -1
         for place in own:

@@ -25,13 +25,18 @@ def count_occurrences(data: Bytes, offsets: Int32s, needles: Bytes, needle_offse
     begins = np.zeros(256, np.bool_)
     for needle in range(needle_offsets.size - 1):
         begins[needles[needle_offsets[needle]]] = True
-    first_bytes = np.flatnonzero(begins).astype(np.uint64) * _EVERY_BYTE
+    first_bytes = np.empty(256, np.uint64)
+    n_first = 0
+    for byte in range(256):
+        if begins[byte]:
+            first_bytes[n_first] = np.uint64(byte) * _EVERY_BYTE
+            n_first += 1
     found = np.zeros(offsets.size - 1, np.int64)
     for text in range(offsets.size - 1):
         index = int(offsets[text])
         end = int(offsets[text + 1])
         while index < end:
-            index += find_byte(word_at(data, index), first_bytes)
+            index += find_byte(word_at(data, index), first_bytes[:n_first])
             if index < end and begins[data[index]]:
                 size = match_needle(data, index, end, needles, needle_offsets)
                 found[text] += size > 0

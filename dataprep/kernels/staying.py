@@ -20,6 +20,7 @@ from dataprep.kernels import kernel
 from dataprep.kernels.grow import doubled
 from dataprep.kernels.jaccard import fill_table, largest, similarity
 from dataprep.kernels.repeats import find_first_equals, table_slots
+from dataprep.kernels.sorting import ascending
 from dataprep.kernels.utf8 import Hashes, Int32s, Int64s
 
 Floats = npt.NDArray[np.float64]
@@ -151,7 +152,7 @@ def choose_most(listed: Int32s, count: int, shared: Int32s, limit: int) -> int:
     likely to be nearest.
     """
     if count <= limit:
-        listed[:count].sort()
+        ascending(listed, count)
         return count
     most = 0
     for index in range(count):
@@ -171,7 +172,7 @@ def choose_most(listed: Int32s, count: int, shared: Int32s, limit: int) -> int:
         if here >= least:
             ranked[kept] = (most - here) << 32 | listed[index]
             kept += 1
-    ranked.sort()
+    ascending(ranked, kept)
     for index in range(limit):
         listed[index] = ranked[index] & 0xFFFF_FFFF
     return limit
