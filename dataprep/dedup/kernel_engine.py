@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Final
 
 import numpy as np
@@ -22,10 +23,10 @@ from dataprep.kernels.staying import (
 )
 from dataprep.pairs.near import first_of
 from dataprep.pairs.sketches import Sketcher, sets_of
-from dataprep.pairs.words import Words, words_at
+from dataprep.pairs.words import Room, Words, words_at
 
-_BLOCK_BYTES: Final = 256_000
-"""Text that is looked at at a time: its words stay in the processor's cache."""
+_BLOCK_BYTES: Final = 2_000_000
+"""Text that is looked at at a time."""
 _STRETCH: Final = 20_000
 """Candidates after which memory of mapped files is given back."""
 
@@ -39,6 +40,7 @@ class KernelEngine:
         self._settings = settings
         self._sketcher = Sketcher(settings)
         self._signatures = signatures
+        self._thread = threading.local()
 
     def sketch(self, batch: TextBatch) -> Sketched:
         """Sketch each row of a batch."""
@@ -46,12 +48,12 @@ class KernelEngine:
         found: list[Sketches] = []
         first = 0
         for block in batch.blocks(_BLOCK_BYTES):
-            words, record_texts = block_words(block)
+            words, record_texts = block_words(block, self._room())
             some = None if seeds is None else seeds[first : first + block.n_rows]
             found.append(self._sketcher.sketch(words, record_texts, seeds=some, signatures=self._signatures)[0])
             first += block.n_rows
         if not found:
-            found = [self._sketcher.sketch(*block_words(batch), signatures=self._signatures)[0]]
+            found = [self._sketcher.sketch(*block_words(batch, self._room()), signatures=self._signatures)[0]]
         identity = np.concatenate([each.identity for each in found])
         ngrams = np.concatenate([each.ngrams for each in found])
         identify_short(batch, np.flatnonzero(ngrams == 0), seeds, identity)
@@ -72,7 +74,7 @@ class KernelEngine:
         found = []
         first = 0
         for block in batch.blocks(_BLOCK_BYTES):
-            words, record_texts = block_words(block)
+            words, record_texts = block_words(block, self._room())
             found.append(sets_of(words, record_texts, sizes[first : first + block.n_rows]))
             first += block.n_rows
         return found
@@ -107,6 +109,13 @@ class KernelEngine:
     def comparison(self, buckets: Buckets, sizes: npt.NDArray[np.uint8]) -> KernelComparison:
         """What goes through the candidates."""
         return KernelComparison(self._settings, buckets, sizes)
+
+    def _room(self) -> Room:
+        """This thread's room for words."""
+        if not hasattr(self._thread, "room"):
+            self._thread.room = Room()
+        room: Room = self._thread.room
+        return room
 
 
 class KernelComparison:
@@ -155,17 +164,20 @@ class KernelComparison:
         return Compared(self._partner, self._similarity, earlier, later, near, self._compared, self._uncompared)
 
 
-def block_words(block: TextBatch) -> tuple[Words, Ints]:
-    """The words of a block's texts, and the index of each row's first text, and the end."""
-    found = [words_at(part.starts, part.ends, part.data) for part in block.parts]
+def block_words(block: TextBatch, room: Room) -> tuple[Words, Ints]:
+    """The words of a block's texts, which are there until the room is used again, and each row's first text."""
+    found: list[Words] = []
+    for part in block.parts:
+        found.append(words_at(part.starts, part.ends, part.data, room, len(found[-1].hashes) if found else 0))
     if len(found) == 1 and block.parts[0].rows is None:
         return found[0], np.arange(block.n_rows + 1)
     rows = np.concatenate(
         [np.arange(block.n_rows) if part.rows is None else part.rows for part in block.parts] or [np.empty(0, np.int64)]
     )
-    shifts = np.cumsum([0, *(len(words.hashes) for words in found)]).tolist()
     order = np.argsort(rows, kind="stable")
-    starts = np.concatenate([words.starts + shift for words, shift in zip(found, shifts, strict=False)])[order]
-    ends = np.concatenate([words.ends + shift for words, shift in zip(found, shifts, strict=False)])[order]
-    hashes = np.concatenate([words.hashes for words in found])
+    starts, ends = (
+        np.concatenate([getattr(words, side) for words in found] or [np.empty(0, np.int64)])[order]
+        for side in ("starts", "ends")
+    )
+    hashes = found[-1].hashes if found else np.empty(0, np.uint64)
     return Words(hashes, starts, ends), np.searchsorted(rows[order], np.arange(block.n_rows + 1))

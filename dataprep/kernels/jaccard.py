@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from dataprep.kernels import kernel
 from dataprep.kernels.grow import doubled
-from dataprep.kernels.minhash import collect, most_words, shingle
+from dataprep.kernels.minhash import most_words, record_words, shingle
 from dataprep.kernels.repeats import table_slots
 from dataprep.kernels.utf8 import Hashes, Int64s
 
@@ -67,15 +67,15 @@ def shingle_sets(
     total = 0
     for text in range(record_texts[0], record_texts[n_records]):
         total += ends[text] - starts[text]
-    words = np.empty(most, np.uint64)
+    room = np.empty(most, np.uint64)
     shingles = np.empty(most, np.uint64)
     scratch = np.empty(table_slots(most), np.uint64)
     offsets = np.zeros(n_records + 1, np.int64)
     values = np.empty(total, np.uint64)
     filled = 0
     for record in range(n_records):
-        count = collect(hashes, starts, ends, record_texts[record], record_texts[record + 1], words)
-        count = shingle(words, count, sizes[record], shingles)
+        words = record_words(hashes, starts, ends, record_texts[record], record_texts[record + 1], room)
+        count = shingle(words, words.size, sizes[record], shingles)
         table = scratch[: table_slots(count)]
         table[:] = _NOTHING
         for place in range(count):

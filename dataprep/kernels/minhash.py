@@ -52,14 +52,23 @@ class Sketches(NamedTuple):
 
 
 @kernel
-def collect(hashes: Hashes, starts: Int64s, ends: Int64s, first: int, last: int, words: Hashes) -> int:
-    """Copy the word hashes of the texts `first` to `last` into `words`; returns how many."""
+def record_words(hashes: Hashes, starts: Int64s, ends: Int64s, first: int, last: int, room: Hashes) -> Hashes:
+    """Hashes of the words of the texts `first` to `last`: where they lie if side by side, else copied to `room`."""
+    if first == last:
+        return room[:0]
+    apart = False
+    for text in range(first + 1, last):
+        apart |= starts[text] != ends[text - 1]
+    if not apart:
+        return hashes[starts[first] : ends[last - 1]]
     count = 0
     for text in range(first, last):
-        for place in range(starts[text], ends[text]):
-            words[count] = hashes[place]
-            count += 1
-    return count
+        begin = starts[text]
+        size = ends[text] - begin
+        for place in range(size):
+            room[count + place] = hashes[begin + place]
+        count += size
+    return room[:count]
 
 
 @kernel
@@ -78,22 +87,20 @@ def most_words(starts: Int64s, ends: Int64s, record_texts: Int64s) -> int:
 def shingle(words: Hashes, count: int, size: int, out: Hashes) -> int:
     """Hash of each run of `size` words among the first `count`; returns how many there are.
 
-    Method: polynomial of the word hashes in `_STEP` modulo 2^64, rolled on from run to run, then mixed.
+    Method: polynomial of the word hashes in `_STEP` modulo 2^64, then mixed. All runs take one word more at a time,
+    which the compiler makes eight lanes of; rolled on from run to run, each would wait for the one before.
     """
     total = count - size + 1
     if total <= 0:
         return 0
-    highest = np.uint64(1)
-    rolled = np.uint64(0)
-    for place in range(size):
-        rolled = rolled * _STEP + words[place]
-        if place:
-            highest *= _STEP
     for place in range(total):
-        mixed = (rolled ^ (rolled >> _HALF)) * _MIX
+        out[place] = words[place]
+    for shift in range(1, size):
+        for place in range(total):
+            out[place] = out[place] * _STEP + words[place + shift]
+    for place in range(total):
+        mixed = (out[place] ^ (out[place] >> _HALF)) * _MIX
         out[place] = mixed ^ (mixed >> _TAIL)
-        if place + 1 < total:
-            rolled = (rolled - words[place] * highest) * _STEP + words[place + size]
     return total
 
 
@@ -205,13 +212,14 @@ def sketch(
         np.full((0, a.size), _EMPTY, np.uint32),
     )
     most = max(most_words(starts, ends, record_texts), 1)
-    words = np.empty(most, np.uint64)
+    room = np.empty(most, np.uint64)
     shingles = np.empty(most, np.uint64)
     mixed = np.empty(most, np.uint32)
     signature = np.empty(a.size, np.uint32)
     for record in range(n_records):
         first, last = record_texts[record], record_texts[record + 1]
-        count = collect(hashes, starts, ends, first, last, words)
+        words = record_words(hashes, starts, ends, first, last, room)
+        count = words.size
         size = ngram_size(count, least, short_below, short, long)
         whole.words[record] = count
         whole.ngrams[record] = size

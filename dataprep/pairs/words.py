@@ -41,6 +41,25 @@ class Words:
         return replace(self, ends=np.where(chosen, self.ends, self.starts))
 
 
+class Room:
+    """Memory for hashes of words, used again and again: to take fresh memory costs a quarter of what hashing does.
+
+    Args:
+        hashes: what is there already.
+    """
+
+    def __init__(self, hashes: npt.NDArray[np.uint64] | None = None) -> None:
+        self._hashes = np.empty(0, np.uint64) if hashes is None else hashes
+
+    def after(self, count: int, more: int) -> npt.NDArray[np.uint64]:
+        """All of it, with what its first `count` places hold and room for so many more."""
+        if count + more > len(self._hashes):
+            larger = np.empty(count + more, np.uint64)
+            larger[:count] = self._hashes[:count]
+            self._hashes = larger
+        return self._hashes
+
+
 def words_of(offsets: npt.NDArray[np.int32], data: npt.NDArray[np.uint8], scanned: Scan | None = None) -> Words:
     """The words of m texts that stand side by side.
 
@@ -63,23 +82,30 @@ def words_of(offsets: npt.NDArray[np.int32], data: npt.NDArray[np.uint8], scanne
         return words_at(text_starts, text_ends, data)
     words = Words(scanned.token_hashes, scanned.token_offsets[:-1].copy(), scanned.token_offsets[1:].copy())
     foreign = np.flatnonzero(scanned.counts[:, CHARS] < np.diff(offsets))
-    return _with_normalized(words, foreign, text_starts, text_ends, data)
+    return _with_normalized(words, foreign, text_starts, text_ends, data, Room(words.hashes))
 
 
 def words_at(
-    text_starts: npt.NDArray[np.int64], text_ends: npt.NDArray[np.int64], data: npt.NDArray[np.uint8]
+    text_starts: npt.NDArray[np.int64],
+    text_ends: npt.NDArray[np.int64],
+    data: npt.NDArray[np.uint8],
+    room: Room | None = None,
+    before: int = 0,
 ) -> Words:
     """The words of m texts that lie anywhere in some bytes.
 
     Args:
         text_starts, text_ends: where each text lies: shape (m,).
         data: UTF-8.
+        room: where their hashes go, after the first `before`; what is given is part of it.
     """
+    room = room or Room()
     direct = known_folding().direct  # texts with code points that nobody has looked up yet are normalised
-    hashes = np.empty(_most_words(text_starts, text_ends), np.uint64)
-    starts, ends, left_out, count = hash_words(_read_only(data), text_starts, text_ends, CLASSES, direct, hashes, 0)
+    hashes = room.after(before, _most_words(text_starts, text_ends))
+    found = hash_words(_read_only(data), text_starts, text_ends, CLASSES, direct, hashes, before)
+    starts, ends, left_out, count = found
     words = Words(hashes[:count], starts, ends)
-    return _with_normalized(words, np.flatnonzero(left_out), text_starts, text_ends, data, hashes)
+    return _with_normalized(words, np.flatnonzero(left_out), text_starts, text_ends, data, room)
 
 
 def _with_normalized(
@@ -88,7 +114,7 @@ def _with_normalized(
     text_starts: npt.NDArray[np.int64],
     text_ends: npt.NDArray[np.int64],
     data: npt.NDArray[np.uint8],
-    room: npt.NDArray[np.uint64] | None = None,
+    room: Room,
 ) -> Words:
     """The same with the words of normalised copies for some of the texts.
 
@@ -96,7 +122,7 @@ def _with_normalized(
         words: their words, which are replaced.
         foreign: those texts.
         text_starts, text_ends, data: all texts.
-        room: an array that begins with the hashes of `words` and may have room for more.
+        room: what begins with the hashes of `words`.
     """
     if not len(foreign):
         return words
@@ -107,14 +133,11 @@ def _with_normalized(
         bounds, text = np.cumsum([0, *map(len, whole)]), np.frombuffer(b"".join(whole), np.uint8)
     starts, ends = bounds[:-1].astype(np.int64), bounds[1:].astype(np.int64)
     count = len(words.hashes)
-    most = count + _most_words(starts, ends)
-    if room is None or most > len(room):
-        room = np.empty(most, np.uint64)
-        room[:count] = words.hashes
-    starts, ends, _, count = hash_words(_read_only(text), starts, ends, CLASSES, _EVERY, room, count)
+    hashes = room.after(count, _most_words(starts, ends))
+    starts, ends, _, count = hash_words(_read_only(text), starts, ends, CLASSES, _EVERY, hashes, count)
     words.starts[foreign] = starts
     words.ends[foreign] = ends
-    return replace(words, hashes=room[:count])
+    return replace(words, hashes=hashes[:count])
 
 
 def _most_words(starts: npt.NDArray[np.int64], ends: npt.NDArray[np.int64]) -> int:
