@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import fcntl
-import glob
-import os
-import secrets
 import stat
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from dataprep.beside import folder_beside
 from dataprep.errors import InputError
-from dataprep.store.files import make_folder, publish_folder, remove_folder
+from dataprep.store.files import make_folder, publish_folder
 from trainer.card import card
 from trainer.models.fingerprint import fingerprint
 from trainer.runs.folder import RunFolder
@@ -54,7 +50,8 @@ def export(run: Path, output: Path) -> list[Path]:
     tokenizer = AutoTokenizer.from_pretrained(best, local_files_only=True)
     # a base model that merged adapters go into brings its own padding, which may be its end of text
     model.config.get_text_config().pad_token_id = model.generation_config.pad_token_id = tokenizer.pad_token_id
-    with _unfinished(output) as folder:
+    make_folder(output.parent)
+    with folder_beside(output) as folder:
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
         (folder / "README.md").write_text(card(told, record.metrics()), encoding="utf-8")
@@ -69,36 +66,6 @@ def _as_the_umask_says(folder: Path, *, like: Path) -> None:
     mode = stat.S_IMODE(like.stat().st_mode)
     for path in folder.iterdir():
         path.chmod(mode)
-
-
-@contextmanager
-def _unfinished(output: Path) -> Iterator[Path]:
-    """A hidden folder beside `output` to write into, locked while this process lives; what dead ones left goes first.
-
-    The lock is on the folder itself: one in a file would be exported with it.
-    """
-    make_folder(output.parent)
-    for left in output.parent.glob(f"{glob.escape(f'.{output.name}.part')}*"):
-        with suppress(BlockingIOError, FileNotFoundError), _held(left):
-            remove_folder(left)
-    folder = output.with_name(f".{output.name}.part-{secrets.token_hex(4)}")
-    make_folder(folder)
-    try:
-        with _held(folder):
-            yield folder
-    finally:
-        remove_folder(folder)
-
-
-@contextmanager
-def _held(folder: Path) -> Iterator[None]:
-    """Hold a folder alone; raises `BlockingIOError` where another process does."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _merged(best: Path, told: Mapping[str, Any]) -> Any:

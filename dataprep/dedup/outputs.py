@@ -1,10 +1,9 @@
-"""The files that a job leaves: written under temporary names beside their places, and named when all are whole."""
+"""The files that a job leaves: written in a hidden folder beside their places, and put there when all are whole."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -14,6 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from dataprep.beside import folder_beside
 from dataprep.dedup.arrow import arrow, arrow_texts
 from dataprep.dedup.finding import Decision
 from dataprep.errors import InputError, MachineError
@@ -62,30 +62,29 @@ class OutputPaths:
         some = (self.rows, self.pairs, self.clusters, self.rejects)
         return some if self.signatures is None else (*some, self.signatures)
 
-    def unfinished(self) -> OutputPaths:
-        """Names beside them to write under, of this process alone."""
-        rows, pairs, clusters, rejects, *more = (
-            path.with_name(f".{path.name}.{os.getpid()}.tmp") for path in self.every
-        )
-        return OutputPaths(rows, pairs, clusters, rejects, more[0] if more else None)
-
 
 @contextmanager
 def temporary(paths: OutputPaths) -> Iterator[OutputPaths]:
-    """Names to write under; what was written there gets its own name at the end, and goes if there is an error.
+    """Places to write to; what was written there goes to its own at the end, and goes away if there is an error.
 
     Raises:
         MachineError: the disk is full or cannot be written.
         InputError: the folder cannot be written in.
     """
-    unfinished = paths.unfinished()
     try:
-        yield unfinished
-        for place, path in reversed(list(zip(unfinished.every, paths.every, strict=True))):
-            if place.exists():
-                place.replace(path)
-            else:
-                path.unlink(missing_ok=True)
+        with ExitStack() as held:
+            folders: dict[Path, Path] = {}
+            for path in paths.every:  # signatures may go to another disk
+                if path.parent not in folders:
+                    folders[path.parent] = held.enter_context(folder_beside(path))
+            rows, pairs, clusters, rejects, *more = (folders[path.parent] / path.name for path in paths.every)
+            unfinished = OutputPaths(rows, pairs, clusters, rejects, more[0] if more else None)
+            yield unfinished
+            for place, path in reversed(list(zip(unfinished.every, paths.every, strict=True))):
+                if place.exists():
+                    place.replace(path)
+                else:
+                    path.unlink(missing_ok=True)
     except OSError as error:
         if isinstance(error, PermissionError | NotADirectoryError | FileNotFoundError):
             message = f"cannot be written: {error.strerror}"
@@ -94,10 +93,6 @@ def temporary(paths: OutputPaths) -> Iterator[OutputPaths]:
             ) from None
         hint = "make room, then run the same command again"
         raise MachineError(f"writing failed: {error.strerror}", file=str(paths.rows), hint=hint) from error
-    finally:
-        for place in unfinished.every:
-            with suppress(OSError):
-                place.unlink()
 
 
 def write_pairs(decision: Decision, path: Path) -> None:

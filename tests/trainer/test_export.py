@@ -35,7 +35,7 @@ def run(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_what_a_killed_export_left_is_taken_away_and_gets_into_no_model(run: Path, tmp_path: Path) -> None:
-    for name in (".model.part", ".model.part-0badcafe"):
+    for name in (".model.part-0badcafe", ".model.part-12345678"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "model-00001-of-00002.safetensors").write_bytes(b"half of")
     files = export(run, tmp_path / "model")

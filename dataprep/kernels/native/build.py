@@ -24,7 +24,7 @@ from dataprep.kernels.native.store import ObjectCode
 types: Any = numba.types  # which its own annotations know little of
 _WORD: Final = ir.IntType(64)
 _NUMBERS: Final = {"bool": types.int64, "int": types.int64, "unsigned": types.uint64, "float": types.float64}
-_OF_NUMBA: Final = ("NRT_", "numba_")
+_OF_NUMBA: Final = ("NRT_", "numba_", "__svml_")
 """How what numba brings along begins; it is there while numba is, and for no process that loads the code later."""
 _RUNTIME: Final = """
 declare ptr @malloc(i64)

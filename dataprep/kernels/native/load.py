@@ -53,6 +53,7 @@ class MachineCode:
 
     def __init__(self, name: str, made: ObjectCode, arguments: Sequence[Any]) -> None:
         self._name = name
+        binding.check_jit_execution()  # a hardened system may forbid it, and LLVM would end the process
         engine = binding.create_mcjit_compiler(binding.parse_assembly(""), target_machine())
         engine.add_object_file(binding.ObjectFileRef.from_data(made.code))
         engine.finalize_object()
