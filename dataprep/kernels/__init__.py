@@ -10,6 +10,7 @@ instructions that are written for LLVM (`instruction`). What goes wrong there is
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import update_wrapper
 from threading import RLock
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar, cast
 
 from dataprep.kernels.native import crossing
 from dataprep.kernels.native.errors import CompileError, compiling
-from dataprep.kernels.native.store import cache_folder, find, first_compile_pending, keep
+from dataprep.kernels.native.store import ObjectCode, cache_folder, find, first_compile_pending, is_source, keep
 
 if TYPE_CHECKING:
     from dataprep.kernels.native.load import MachineCode
@@ -30,13 +31,18 @@ R = TypeVar("R")
 
 _COMPILING: Final = RLock()
 """numba's compiler is not for several threads, and these may call kernels for the first time together."""
+if hasattr(os, "register_at_fork"):  # a child that is made meanwhile would wait for a thread that it does not have
+    os.register_at_fork(
+        before=_COMPILING.acquire, after_in_parent=_COMPILING.release, after_in_child=_COMPILING.release
+    )
 
 
 def kernel(function: Callable[P, R]) -> Callable[P, R]:
     """Make machine code of a function, for each combination of types that it is called with.
 
-    Arguments and results are arrays, numbers and (named) tuples of them. Integer arithmetic wraps as in C, division is
-    unchecked as in numpy, and int64 mixed with uint64 gives float64: constants of hash code are `np.uint64`.
+    Arguments, given by position, and results are arrays, numbers and (named) tuples of them; what a kernel calls are
+    other kernels, by names of its module. Integer arithmetic wraps as in C, division is unchecked as in numpy, and
+    int64 mixed with uint64 gives int64: constants of hash code are `np.uint64`.
 
     >>> import numpy as np
     >>> from dataprep.kernels.codepoints import CLASSES
@@ -63,7 +69,7 @@ class _Kernel:
     def __init__(self, function: Callable[..., Any]) -> None:
         update_wrapper(self, function)
         self._function = function
-        self._name = f"{function.__module__.rpartition('.')[2]}.{function.__name__}"
+        self._name = f"{function.__module__}.{function.__qualname__}"
         self._codes: dict[tuple[object, ...], MachineCode] = {}
         self._inner: Any = None
 
@@ -84,25 +90,38 @@ class _Kernel:
         return self._inner
 
     def _made(self, signature: tuple[object, ...], arguments: tuple[Any, ...]) -> MachineCode:
-        """The machine code for arguments like these, kept if it was made before.
+        """The machine code for arguments like these.
 
         Raises:
             CompileError: it can neither be loaded nor made.
+            TypeError: there can be none for them.
         """
         with _COMPILING:
             if signature not in self._codes:
-                described = crossing.describe(arguments)
-                made = find(self._name, described)
-                if made is None:
-                    with compiling():
-                        from dataprep.kernels.native.build import build
-                    made = build(self._with_callees(), arguments)
-                    keep(self._name, described, made)
-                with compiling():
-                    from dataprep.kernels.native.load import MachineCode
-
-                    self._codes[signature] = MachineCode(self._name, made, arguments)
+                self._codes[signature] = self._found_or_built(arguments)
         return self._codes[signature]
+
+    def _found_or_built(self, arguments: tuple[Any, ...]) -> MachineCode:
+        code = cast("FunctionType", self._function).__code__
+        if len(arguments) != code.co_argcount:
+            raise TypeError(f"{self._name} takes {code.co_argcount} arguments, not {len(arguments)}")
+        described = crossing.describe(arguments)
+        lasting = is_source(code.co_filename)
+        if lasting and (found := find(self._name, described)):
+            return self._loaded(found, arguments)
+        with compiling():
+            from dataprep.kernels.native.build import build
+        built = build(self._with_callees(), arguments)
+        loaded = self._loaded(built, arguments)
+        if lasting:
+            keep(self._name, described, built)
+        return loaded
+
+    def _loaded(self, made: ObjectCode, arguments: tuple[Any, ...]) -> MachineCode:
+        with compiling():
+            from dataprep.kernels.native.load import MachineCode
+
+            return MachineCode(self._name, made, arguments)
 
     def _with_callees(self) -> Callable[..., Any]:
         """The function as numba must see it: what it calls is looked up among its module's names, and must be made."""
@@ -110,6 +129,8 @@ class _Kernel:
         names = dict(function.__globals__)
         for name in function.__code__.co_names:
             called = names.get(name)
+            if called is self:
+                raise TypeError(f"kernels do not call themselves: {self._name}")
             if isinstance(called, _Kernel | _Instruction):
                 names[name] = called.inner()
         seen = FunctionType(function.__code__, names, function.__name__, function.__defaults__, function.__closure__)

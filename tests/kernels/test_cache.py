@@ -66,9 +66,29 @@ def test_a_folder_that_others_can_write_is_not_trusted(tmp_path: Path) -> None:
     planted = tmp_path / f"dataprep-kernels-{os.getuid()}"
     planted.mkdir()
     planted.chmod(0o777)
-    folder = Path(run(FOLDER, XDG_CACHE_HOME="/dev/null/x", NUMBA_CACHE_DIR="", TMPDIR=str(tmp_path)))
-    assert planted not in folder.parents
-    assert folder.stat().st_mode & 0o777 == 0o700
+    assert run(FOLDER, XDG_CACHE_HOME="/dev/null/x", NUMBA_CACHE_DIR="", TMPDIR=str(tmp_path)) == "None"
+    code = (
+        "import numpy as np; from dataprep.kernels import first_compile_pending as pending\n"
+        "from dataprep.kernels.scan import count_newlines\n"
+        "print(count_newlines(np.zeros(1, np.uint8)), pending())"
+    )
+    assert run(code, XDG_CACHE_HOME="/dev/null/x", NUMBA_CACHE_DIR="", TMPDIR=str(tmp_path)) == "0 True"
+    assert not list(planted.rglob("*.code"))
+
+
+def test_settings_of_the_compiler_have_folders_of_their_own(tmp_path: Path) -> None:
+    usual = run(FOLDER, NUMBA_CACHE_DIR=str(tmp_path))
+    assert run(FOLDER, NUMBA_CACHE_DIR=str(tmp_path), NUMBA_BOUNDSCHECK="1") != usual
+    assert run(FOLDER, NUMBA_CACHE_DIR=str(tmp_path)) == usual
+
+
+def test_folders_above_are_closed_too(tmp_path: Path) -> None:
+    before = os.umask(0o002)
+    try:
+        folder = Path(run(FOLDER, XDG_CACHE_HOME=str(tmp_path), NUMBA_CACHE_DIR=""))
+    finally:
+        os.umask(before)
+    assert {each.stat().st_mode & 0o777 for each in (folder, folder.parent, folder.parent.parent)} == {0o700}
 
 
 def test_the_first_compile_is_pending_until_a_kernel_has_run(tmp_path: Path) -> None:

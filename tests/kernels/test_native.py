@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import enum
 import gc
 import os
 import subprocess
 import sys
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,8 +19,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from dataprep.kernels import CompileError, kernel
-from dataprep.kernels.native import store
+from dataprep.kernels import cache_folder, kernel
+from dataprep.kernels.native.load import MachineCode
 from dataprep.kernels.sorting import ascending
 
 REPOSITORY = Path(__file__).parents[2]
@@ -30,14 +32,6 @@ class Pair(NamedTuple):
     left: npt.NDArray[Any]
     right: npt.NDArray[Any]
     number: int
-
-
-@pytest.fixture(autouse=True)
-def _own_store(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Kernels of tests are no part of the sources that the cache folder's name stands for."""
-    folder = tmp_path_factory.getbasetemp() / "code"
-    folder.mkdir(exist_ok=True)
-    monkeypatch.setattr(store, "cache_folder", lambda: folder)
 
 
 @kernel
@@ -126,17 +120,17 @@ def halves(array: npt.NDArray[Any]) -> Any:
 
 def test_arrays_share_memory_until_the_last_of_them_goes() -> None:
     given_array = np.arange(100_000)
-    whole, first, second, rest = halves(given_array)
+    whole, first, second, after = halves(given_array)
     del whole
     gc.collect()
     first[:] += 1
     assert first[0] == 2
     del first
     assert second[-1] == 100_000
-    assert np.shares_memory(rest, given_array)
+    assert np.shares_memory(after, given_array)
     del given_array
-    assert rest[-1] == 99_999
-    assert rest.flags.writeable
+    assert after[-1] == 99_999
+    assert after.flags.writeable
 
 
 @kernel
@@ -154,6 +148,47 @@ def test_memory_is_given_back() -> None:
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 400_000
 
 
+def test_what_an_interrupt_comes_before_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C during a kernel is raised when it returns, before Python has its result."""
+    resource = pytest.importorskip("resource")
+    filled(10_000_000)
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    (code,) = (code for key, code in vars(filled)["_codes"].items() if key == (int,))
+    assert isinstance(code, MachineCode)
+    monkeypatch.setattr(code, "_read", interrupted)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for _ in range(20):
+        with pytest.raises(KeyboardInterrupt):
+            filled(10_000_000)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 400_000
+
+
+@kernel
+def rest(_first: npt.NDArray[Any], second: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """All but the first value of the second."""
+    return second[1:]
+
+
+def test_a_view_keeps_the_argument_that_it_lies_in_and_no_other() -> None:
+    first, second = np.arange(5), np.arange(5) + 1
+    one, other = weakref.ref(first), weakref.ref(second)
+    view = rest(first, second)
+    del first, second
+    gc.collect()
+    assert one() is None
+    assert other() is not None
+    assert view.tolist() == [2, 3, 4, 5]
+
+
+def test_what_may_not_be_written_stays_so() -> None:
+    view = rest(np.arange(1), np.frombuffer(b"abc", np.uint8))
+    assert view.tobytes() == b"bc"
+    assert not view.flags.writeable
+
+
 def test_empty_arrays_come_and_go() -> None:
     assert filled(0).shape == (0,)
     assert weighed(np.empty((0, 5))) == 0
@@ -164,9 +199,63 @@ def test_too_little_memory_is_a_memory_error() -> None:
         filled(1 << 50)
 
 
-def test_what_is_no_array_or_number_is_refused() -> None:
-    with pytest.raises(TypeError, match="not str"):
-        filled("many")  # type: ignore[arg-type]
+class Colour(enum.IntEnum):
+    """A number that is more than a number."""
+
+    RED = 1
+
+
+@pytest.mark.parametrize(
+    ("array", "said"),
+    [
+        ("text", "not str"),
+        (Colour.RED, "not Colour"),
+        (np.ma.array([1, 2], mask=[True, False]), "not MaskedArray"),
+        (np.zeros(2, [("x", "i4"), ("y", "f4")]), "not of .*'x'"),
+        (np.array(["text"]), "not of <U4"),
+    ],
+)
+def test_what_is_no_array_or_number_is_refused(array: Any, said: str) -> None:
+    with pytest.raises(TypeError, match=said):
+        nothing(array)
+
+
+@kernel
+def negative(number: int) -> int:
+    """Its opposite."""
+    return -number
+
+
+def test_integers_are_of_64_bits_whatever_came_before() -> None:
+    with pytest.raises(OverflowError, match=r"negative"):
+        negative(2**63)
+    assert negative(5) == -5
+    assert negative(-(2**63) + 1) == 2**63 - 1
+
+
+def test_arguments_are_counted() -> None:
+    with pytest.raises(TypeError, match="takes 1 arguments, not 2"):
+        negative(1, 2)  # type: ignore[call-arg]
+
+
+@kernel
+def mixed(signed: int, unsigned: np.uint64) -> Any:
+    """Their sum."""
+    return signed + unsigned
+
+
+def test_signed_and_unsigned_make_signed() -> None:
+    assert mixed(-3, np.uint64(2)) == -1
+    assert mixed(1, np.uint64(2**63 + 1)) == -(2**63) + 2
+
+
+LARGE = np.arange(400_000)
+
+
+@kernel
+def from_a_large_table(place: int) -> int:
+    """Uses an array that numba refers to by its address."""
+    return int(LARGE[place])
 
 
 @kernel
@@ -184,11 +273,30 @@ def listing(size: int) -> int:
     return len(found)
 
 
-def test_what_needs_more_of_numba_is_refused_when_it_is_compiled() -> None:
-    with pytest.raises(CompileError, match="nothing provides NRT_"):
-        listing(3)
-    with pytest.raises(CompileError, match="nothing provides numba_"):
-        places(np.ones(3, np.bool_))
+@kernel
+def endless(number: int) -> int:
+    """Calls itself."""
+    return endless(number - 1) if number else 0
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: listing(3), "NRT_"),
+        (lambda: places(np.ones(3, np.bool_)), "numba_"),
+        (lambda: from_a_large_table(3), "numba.dynamic.globals"),
+        (lambda: endless(3), "call themselves"),
+    ],
+)
+def test_what_the_next_process_would_not_have_is_refused_when_it_is_compiled(call: Any, said: str) -> None:
+    with pytest.raises(TypeError, match=said):
+        call()
+
+
+def test_kernels_of_other_modules_are_not_kept() -> None:
+    filled(1)
+    folder = cache_folder()
+    assert folder is None or not list(folder.glob("filled-*"))
 
 
 def test_the_interpreter_goes_on_meanwhile_and_threads_do_not_mix() -> None:
@@ -223,7 +331,31 @@ def test_code_on_disk_needs_no_numba_and_damaged_code_is_made_again(tmp_path: Pa
     assert run() == "1 True"
     assert run() == "1 False"
     (code,) = tmp_path.rglob("*.code")
-    for damaged in (code.read_bytes()[:-100], b"", b"\0" * 4000):
+    for damaged in (code.read_bytes()[:-100], b""):
         code.write_bytes(damaged)
         assert run() == "1 True"
         assert run() == "1 False"
+
+
+FORKED = """
+import os, threading
+import numpy as np
+from dataprep.kernels.scan import count_newlines
+lines = np.frombuffer(b'a\\n', np.uint8)
+thread = threading.Thread(target=count_newlines, args=(lines,))
+thread.start()
+child = os.fork()
+found = count_newlines(lines)
+if not child:
+    os._exit(found)
+thread.join()
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), found)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+def test_a_child_that_is_made_while_a_thread_compiles_goes_on(tmp_path: Path) -> None:
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path), "PYTHONPATH": str(REPOSITORY)}
+    command = [sys.executable, "-W", "ignore", "-c", FORKED]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "1 1\n"

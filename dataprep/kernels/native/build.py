@@ -11,21 +11,25 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import numba
+import numpy as np
 from llvmlite import binding, ir  # type: ignore[import-untyped]  # llvmlite ships no types
-from numba.core.errors import ForceLiteralArg, TypingError
+from numba.core import config
+from numba.core.errors import ForceLiteralArg, TypingError, UnsupportedBytecodeError, UnsupportedError
 from numba.extending import intrinsic
 from numba.np import arrayobj
 
 from dataprep.kernels.native.crossing import Layout
 from dataprep.kernels.native.errors import CompileError, compiling
-from dataprep.kernels.native.load import ENTRY, target_machine
+from dataprep.kernels.native.load import ENTRY
 from dataprep.kernels.native.store import ObjectCode
 
 types: Any = numba.types  # which its own annotations know little of
 _WORD: Final = ir.IntType(64)
 _NUMBERS: Final = {"bool": types.int64, "int": types.int64, "unsigned": types.uint64, "float": types.float64}
-_OF_NUMBA: Final = ("NRT_", "numba_", "__svml_")
+_OF_NUMBA: Final = ("NRT_", "numba_")
 """How what numba brings along begins; it is there while numba is, and for no process that loads the code later."""
+_BY_ADDRESS: Final = "numba.dynamic.globals"
+"""In the names of what it refers to by its address."""
 _RUNTIME: Final = """
 declare ptr @malloc(i64)
 declare void @free(ptr)
@@ -107,12 +111,15 @@ def build(function: Callable[..., Any], arguments: Sequence[Any]) -> ObjectCode:
 
     Raises:
         CompileError: it cannot be compiled here.
-        TypingError: a kernel does not know these types: a fault of whoever calls it.
+        NumbaError, TypeError: it cannot be compiled anywhere, for these types: a fault of the kernel or its caller.
     """
+    settings: Any = config  # its names are made at run time, from the environment
+    if settings.DISABLE_JIT:
+        raise CompileError("kernels cannot be compiled here: NUMBA_DISABLE_JIT is set", hint="unset it, then run again")
     with compiling():
         try:
-            return _built(dispatcher(function), tuple(map(numba.typeof, arguments)))
-        except (ForceLiteralArg, TypingError) as error:
+            return _built(dispatcher(function), tuple(map(_type_of, arguments)))
+        except (TypeError, ForceLiteralArg, TypingError, UnsupportedBytecodeError, UnsupportedError) as error:
             told = error
     raise told
 
@@ -152,7 +159,23 @@ def _built(kernel: Any, kinds: tuple[Any, ...]) -> ObjectCode:
     module.link_in(binding.parse_assembly(_RUNTIME))
     module.verify()
     _check_complete(module)
-    return ObjectCode(target_machine().emit_object(module), _layout(given))
+    return ObjectCode(compiled.library.codegen._tm.emit_object(module), _layout(given))
+
+
+def _type_of(argument: Any) -> Any:
+    """The type of an argument: of numbers by their type alone, where numba's own looks at their value."""
+    if isinstance(argument, tuple):
+        parts = tuple(map(_type_of, argument))
+        if hasattr(argument, "_fields"):
+            return types.BaseTuple.from_types(parts, type(argument))
+        return types.BaseTuple.from_types(parts)
+    if isinstance(argument, np.ndarray):
+        type_of_array: Any = numba.typeof
+        return type_of_array(argument)
+    if isinstance(argument, np.generic):
+        type_of_scalar: Any = numba.from_dtype
+        return type_of_scalar(argument.dtype)
+    return {bool: types.boolean, int: types.int64, float: types.float64}[type(argument)]
 
 
 class _Words:
@@ -211,10 +234,13 @@ class _Words:
 def _layout(kind: Any) -> Layout:
     if isinstance(kind, types.BaseTuple):
         made = getattr(kind, "instance_class", None)
+        if made and "<locals>" in made.__qualname__:
+            raise TypeError(f"the class of a result must be found by its name, not inside a function: {made}")
         name = made and f"{made.__module__}:{made.__qualname__}"
         return {"tuple": [_layout(part) for part in kind], "class": name}
     if isinstance(kind, types.Array):
-        return {"array": numba.np.numpy_support.as_dtype(kind.dtype).str, "dims": kind.ndim}
+        dtype = numba.np.numpy_support.as_dtype(kind.dtype)
+        return {"array": dtype.str, "dims": kind.ndim, "readonly": not kind.mutable}
     return {} if kind == types.none else {"number": _number(kind)}
 
 
@@ -225,18 +251,23 @@ def _number(kind: Any) -> str:
         return "int" if kind.signed else "unsigned"
     if isinstance(kind, types.Float):
         return "float"
-    raise TypingError(f"kernels take and give arrays, numbers and tuples of them, not {kind}")
+    raise TypeError(f"kernels take and give arrays, numbers and tuples of them, not {kind}")
 
 
 def _check_complete(module: Any) -> None:
-    """See to it that all that the code needs will be there when it is loaded, without numba's runtime.
+    """See to it that all that the code needs will be there in the process that loads it.
 
     Raises:
-        CompileError: something will not: a kernel uses more of numba's runtime than arrays do.
+        TypeError: a kernel uses more of numba's runtime than arrays do, or what numba refers to by its address in this
+            process: large arrays among the names of its module, functions of C.
+        CompileError: something that the system should provide is not there, and LLVM would end the process.
     """
+    addresses = [each.name for each in module.global_variables if _BY_ADDRESS in each.name]
     outside = {each.name for each in (*module.functions, *module.global_variables) if each.is_declaration}
-    outside -= {name for name in outside if name.startswith("llvm.")}
-    absent = [name for name in outside if name.startswith(_OF_NUMBA) or not binding.address_of_symbol(name)]
+    of_numba = sorted(name for name in outside if name.startswith(_OF_NUMBA))
+    if addresses or of_numba:
+        raise TypeError(f"kernels cannot use {', '.join([*addresses, *of_numba])}: it is there only where numba is")
+    absent = [name for name in outside if not name.startswith("llvm.") and not binding.address_of_symbol(name)]
     if absent:
         raise CompileError(
             f"kernels cannot be compiled here: nothing provides {', '.join(sorted(absent))}",
