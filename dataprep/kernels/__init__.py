@@ -18,7 +18,7 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar, cast
 
 from dataprep.kernels.native import crossing
-from dataprep.kernels.native.errors import CompileError, compiling
+from dataprep.kernels.native.errors import CompileError, KernelError, compiling
 from dataprep.kernels.native.store import ObjectCode, cache_folder, find, first_compile_pending, is_source, keep
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ class _Kernel:
         for name in function.__code__.co_names:
             called = names.get(name)
             if called is self:
-                raise TypeError(f"kernels do not call themselves: {self._name}")
+                raise KernelError(f"kernels do not call themselves: {self._name}")
             if isinstance(called, _Kernel | _Instruction):
                 names[name] = called.inner()
         seen = FunctionType(function.__code__, names, function.__name__, function.__defaults__, function.__closure__)

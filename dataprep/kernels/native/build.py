@@ -19,7 +19,7 @@ from numba.extending import intrinsic
 from numba.np import arrayobj
 
 from dataprep.kernels.native.crossing import Layout
-from dataprep.kernels.native.errors import CompileError, compiling
+from dataprep.kernels.native.errors import CompileError, KernelError, compiling
 from dataprep.kernels.native.load import ENTRY
 from dataprep.kernels.native.store import ObjectCode
 
@@ -111,7 +111,7 @@ def build(function: Callable[..., Any], arguments: Sequence[Any]) -> ObjectCode:
 
     Raises:
         CompileError: it cannot be compiled here.
-        NumbaError, TypeError: it cannot be compiled anywhere, for these types: a fault of the kernel or its caller.
+        KernelError: it can be compiled nowhere.
     """
     settings: Any = config  # its names are made at run time, from the environment
     if settings.DISABLE_JIT:
@@ -119,9 +119,8 @@ def build(function: Callable[..., Any], arguments: Sequence[Any]) -> ObjectCode:
     with compiling():
         try:
             return _built(dispatcher(function), tuple(map(_type_of, arguments)))
-        except (TypeError, ForceLiteralArg, TypingError, UnsupportedBytecodeError, UnsupportedError) as error:
-            told = error
-    raise told
+        except (ForceLiteralArg, TypingError, UnsupportedBytecodeError, UnsupportedError) as error:
+            raise KernelError(str(error)) from error
 
 
 def dispatcher(function: Callable[..., Any]) -> Any:
@@ -235,7 +234,7 @@ def _layout(kind: Any) -> Layout:
     if isinstance(kind, types.BaseTuple):
         made = getattr(kind, "instance_class", None)
         if made and "<locals>" in made.__qualname__:
-            raise TypeError(f"the class of a result must be found by its name, not inside a function: {made}")
+            raise KernelError(f"the class of a result must be found by its name, not inside a function: {made}")
         name = made and f"{made.__module__}:{made.__qualname__}"
         return {"tuple": [_layout(part) for part in kind], "class": name}
     if isinstance(kind, types.Array):
@@ -251,22 +250,22 @@ def _number(kind: Any) -> str:
         return "int" if kind.signed else "unsigned"
     if isinstance(kind, types.Float):
         return "float"
-    raise TypeError(f"kernels take and give arrays, numbers and tuples of them, not {kind}")
+    raise KernelError(f"kernels take and give arrays, numbers and tuples of them, not {kind}")
 
 
 def _check_complete(module: Any) -> None:
     """See to it that all that the code needs will be there in the process that loads it.
 
     Raises:
-        TypeError: a kernel uses more of numba's runtime than arrays do, or what numba refers to by its address in this
-            process: large arrays among the names of its module, functions of C.
+        KernelError: a kernel uses more of numba's runtime than arrays do, or what numba refers to by its address in
+            this process: large arrays among the names of its module, functions of C.
         CompileError: something that the system should provide is not there, and LLVM would end the process.
     """
     addresses = [each.name for each in module.global_variables if _BY_ADDRESS in each.name]
     outside = {each.name for each in (*module.functions, *module.global_variables) if each.is_declaration}
     of_numba = sorted(name for name in outside if name.startswith(_OF_NUMBA))
     if addresses or of_numba:
-        raise TypeError(f"kernels cannot use {', '.join([*addresses, *of_numba])}: it is there only where numba is")
+        raise KernelError(f"kernels cannot use {', '.join([*addresses, *of_numba])}: it is there only where numba is")
     absent = [name for name in outside if not name.startswith("llvm.") and not binding.address_of_symbol(name)]
     if absent:
         raise CompileError(

@@ -17,17 +17,22 @@ class CompileError(MachineError):
     """A kernel cannot be compiled or loaded here: numba or its compiler is absent, broken, or not for this machine."""
 
 
+class KernelError(TypeError):
+    """A kernel that can be compiled nowhere, for these types: a fault of who wrote it or calls it."""
+
+
 @contextmanager
 def compiling() -> Iterator[None]:
     """Make one error of all that a compiler which does not work may raise.
 
     Raises:
-        CompileError: for anything but a lack of memory: a part that is not there gives ImportError or OSError, LLVM
-            RuntimeError, numba errors of its own, and versions that do not fit whatever they run into.
+        CompileError: for anything but a lack of memory and faults of a kernel: a part that is not there gives
+            ImportError or OSError, LLVM RuntimeError, numba errors of its own, and versions that do not fit whatever
+            they run into.
     """
     try:
         yield
-    except (CompileError, MemoryError):
+    except (CompileError, KernelError, MemoryError):
         raise
     except Exception as error:  # see above; data is not looked at here, so this hides no fault of a kernel's work
         lines = str(error).strip().splitlines() or [""]
