@@ -6,6 +6,7 @@ unlocked was left by a process that died, and goes. The lock is on the folder it
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import glob
 import os
@@ -14,6 +15,10 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Final
+
+_NO_LOCKS: Final = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
+"""What disks say that know no locks."""
 
 
 @contextmanager
@@ -53,7 +58,12 @@ def _taken(output: Path) -> tuple[Path, int]:
         folder = output.with_name(f".{output.name}.part-{secrets.token_hex(4)}")
         folder.mkdir()
         with suppress(BlockingIOError, FileNotFoundError):  # somebody did, before it was locked
-            descriptor = _hold(folder)
+            try:
+                descriptor = _hold(folder)
+            except OSError as error:
+                if error.errno not in _NO_LOCKS:
+                    raise
+                descriptor = os.open(folder, os.O_RDONLY)  # nobody can hold it there, so nobody takes it away
             if folder.is_dir():
                 return folder, descriptor
             os.close(descriptor)
