@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from dataprep.errors import InputError
 from dataprep.store.files import make_folder, publish_folder
 from trainer.card import card
 from trainer.models.fingerprint import fingerprint
+from trainer.models.save import save
 from trainer.runs.folder import RunFolder
 
 
@@ -52,20 +52,11 @@ def export(run: Path, output: Path) -> list[Path]:
     model.config.get_text_config().pad_token_id = model.generation_config.pad_token_id = tokenizer.pad_token_id
     make_folder(output.parent)
     with folder_beside(output) as folder:
-        model.save_pretrained(folder)
-        tokenizer.save_pretrained(folder)
+        save(model, tokenizer, folder)
         (folder / "README.md").write_text(card(told, record.metrics()), encoding="utf-8")
-        _as_the_umask_says(folder, like=folder / "README.md")
         if not publish_folder(folder, output):  # an empty folder of that name gives way
             raise InputError("is there already", file=str(output), key="-o", hint="name a new folder")
     return sorted(path for path in output.iterdir())
-
-
-def _as_the_umask_says(folder: Path, *, like: Path) -> None:
-    """Give every file the mode of one that was written plainly: safetensors gives its own to their owner alone."""
-    mode = stat.S_IMODE(like.stat().st_mode)
-    for path in folder.iterdir():
-        path.chmod(mode)
 
 
 def _merged(best: Path, told: Mapping[str, Any]) -> Any:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from dataprep.console import counted
 from dataprep.errors import InputError, RefusedError
+from trainer.models.save import save
 from trainer.recipe_file import LoadedRecipe
 from trainer.steps import plan_steps
 from trainer.watch.verdict import Verdict
@@ -131,8 +132,7 @@ def train(
         state = _state(fitted)
         if processes.first:
             if state != "interrupted":
-                model.model.save_pretrained(run.path / "best")
-                model.tokenizer.save_pretrained(run.path / "best")
+                save(model.model, model.tokenizer, run.path / "best")
             run.finish(state, **_results(fitted))
     if state == "stopped":
         hint = f"see `trainer report {run.path}`; `monitoring.on_alert: warn` lets a run go on"

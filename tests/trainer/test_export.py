@@ -65,6 +65,11 @@ def test_an_export_killed_at_its_work_is_cleared_by_the_next(run: Path, tmp_path
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model", "other"]
 
 
+def test_whoever_may_read_one_file_of_the_best_weights_may_read_all(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "plain").touch()
+    assert {path.stat().st_mode for path in (run / "best").iterdir()} == {(tmp_path / "plain").stat().st_mode}
+
+
 def test_what_a_living_export_writes_is_left_alone(run: Path, tmp_path: Path) -> None:
     other = tmp_path / ".model.part-00112233"
     other.mkdir()
