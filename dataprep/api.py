@@ -75,8 +75,9 @@ def run(
     ...     (result.dataset, result.number, result.counts["kept"])
     ('tiny', 1, 1)
     """
-    from dataprep.flow import DEFAULT_BLOCK_BYTES, RunOptions, run_pipeline
+    from dataprep.flow import RunOptions, run_pipeline
     from dataprep.memory import memory_limit
+    from dataprep.prepare import DEFAULT_BLOCK_BYTES
     from dataprep.store.layout import Store
 
     loaded = load_inputs(inputs, name=name, overrides=overrides)

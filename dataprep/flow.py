@@ -19,28 +19,27 @@ from typing import Any
 import duckdb
 import polars as pl
 
-from dataprep.against import Against, prepare_against, resolve_against
-from dataprep.budgets.check import check_rule_names, measure_budgets
+from dataprep.against import prepare_against, resolve_against
+from dataprep.asking import ask, read_stated, weigh
+from dataprep.budgets.check import check_rule_names
 from dataprep.budgets.page import BudgetError
-from dataprep.budgets.report import BudgetReport
 from dataprep.budgets.stored import save_report
-from dataprep.contaminated import Suite, resolve_benchmarks
+from dataprep.contaminated import resolve_benchmarks
 from dataprep.decide import BUILT_IN, check_rules
-from dataprep.decided import Decided, Question, find_decided, make_decided
-from dataprep.decisions.entries import Decisions
-from dataprep.decisions.file import read_decisions
+from dataprep.decided import Decided, find_decided, make_decided
 from dataprep.errors import Cancelled, DataprepError, InputError, MachineError, RefusedError
 from dataprep.estimates import scratch_bytes
 from dataprep.events import Reporter
 from dataprep.file_job import PreparedFile
-from dataprep.gather import Gathered, gather
+from dataprep.gather import gather
 from dataprep.interrupts import interruptible
 from dataprep.manifest import describe_version
 from dataprep.near_summary import NearSummary, near_summary
-from dataprep.pairing import Paired, find_pairs
+from dataprep.pairing import find_pairs
 from dataprep.pipeline.load import LoadedPipeline
 from dataprep.pipeline.resolve import effective_rules, resolve
 from dataprep.prepare import (
+    DEFAULT_BLOCK_BYTES,
     check_any_record,
     check_reject_budgets,
     files_read,
@@ -49,7 +48,6 @@ from dataprep.prepare import (
     steps_reused,
 )
 from dataprep.rejects import keep_rejects, load_rejects
-from dataprep.sketched import near_parts
 from dataprep.sources import ResolvedSource, resolve_sources
 from dataprep.store.card import dataset_card
 from dataprep.store.catalog import rebuild
@@ -66,13 +64,10 @@ from dataprep.store.files import (
 from dataprep.store.inventory import has_manifest
 from dataprep.store.layout import Store
 from dataprep.store.locks import Holder, dataset_lock, live_run
-from dataprep.store.meta_columns import MetaColumn
 from dataprep.store.publish import point_latest, seal, staging_folder
 from dataprep.store.runs import RunRecord, new_run_id
 from dataprep.store.sweep import scratch_folder, sweep
 from dataprep.store.version import Part, write_text
-
-DEFAULT_BLOCK_BYTES = 16_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,50 +316,6 @@ def _publish(
 def _reading(sources: Sequence[ResolvedSource]) -> str:
     files = sum(len(source.files) for source in sources)
     return "reading 1 file" if files == 1 else f"reading {files} files"
-
-
-def read_stated(loaded: LoadedPipeline) -> Decisions:
-    """What people decided, from the file that the pipeline names.
-
-    Raises:
-        InputError: the file is absent or has a mistake.
-    """
-    named = loaded.pipeline.decisions
-    return Decisions() if named is None else read_decisions(loaded.base / named)
-
-
-def ask(
-    loaded: LoadedPipeline,
-    prepared: Sequence[PreparedFile],
-    gathered: Gathered,
-    paired: Paired | None,
-    decisions: Decisions,
-    against: Against,
-    suite: Suite | None,
-) -> Question:
-    """What is to be decided about prepared files; neither the parent version nor what is known or found is."""
-    return Question(
-        pipeline=loaded.pipeline,
-        rules=effective_rules(loaded.pipeline),
-        gathered=gathered,
-        paired=paired,
-        rows=sum(item.summary.rows for item in prepared),
-        rejects=[item.prepare.name for item in prepared],
-        sketches=near_parts(prepared),
-        decisions=decisions,
-        against=against,
-        suite=suite,
-    )
-
-
-def weigh(question: Question, records: Sequence[Path], meta: Sequence[MetaColumn]) -> BudgetReport:
-    """Measure the budgets of what was decided.
-
-    Raises:
-        InputError: a slice by a column that the data does not have.
-    """
-    with duckdb.connect() as con:
-        return measure_budgets(con, records, question.pipeline.budgets, question.decisions.accepted, meta)
 
 
 def _parts(prepared: Sequence[PreparedFile]) -> list[Part]:

@@ -19,13 +19,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dataprep.against import Against, prepare_against, resolve_against
+from dataprep.asking import ask, read_stated
 from dataprep.contaminated import Suite, find_contaminated, resolve_benchmarks
 from dataprep.decide import Decision, decide, make_funnel
 from dataprep.decided import find_decided
 from dataprep.estimates import Estimate, estimate, measure_sample
 from dataprep.events import Reporter
 from dataprep.file_job import PreparedFile
-from dataprep.flow import ask, read_stated
 from dataprep.gather import find_gathered, gather
 from dataprep.known import find_known
 from dataprep.near_plan import PlannedNear, plan_near

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from dataprep.errors import RefusedError
 from dataprep.events import Reporter
@@ -20,6 +20,9 @@ from dataprep.parts import PartSummary
 from dataprep.pipeline.models import Pipeline
 from dataprep.sources import ResolvedSource
 from dataprep.store.layout import Store
+
+DEFAULT_BLOCK_BYTES: Final = 16_000_000
+"""Of a source that are parsed at a time by one worker."""
 
 
 def prepare_files(

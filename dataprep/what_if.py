@@ -22,6 +22,7 @@ import numpy.typing as npt
 import polars as pl
 
 from dataprep.against import Against, prepare_against, resolve_against
+from dataprep.asking import ask, read_stated, weigh
 from dataprep.budgets.config import BudgetConfig
 from dataprep.budgets.report import BudgetReport
 from dataprep.contaminated import resolve_benchmarks
@@ -31,13 +32,12 @@ from dataprep.errors import InputError
 from dataprep.events import Reporter
 from dataprep.excerpts import excerpts
 from dataprep.file_job import PreparedFile
-from dataprep.flow import DEFAULT_BLOCK_BYTES, ask, read_stated, weigh
 from dataprep.gather import Gathered, find_gathered, gather
 from dataprep.known_sources import resolve_known_sources
 from dataprep.pairing import find_pairs, stored_pairs
 from dataprep.pipeline.load import LoadedPipeline
 from dataprep.pipeline.resolve import effective_rules
-from dataprep.prepare import look_up
+from dataprep.prepare import DEFAULT_BLOCK_BYTES, look_up
 from dataprep.record import SPLITS
 from dataprep.sqlfiles import read_sql
 from dataprep.store.claims import reading_cache

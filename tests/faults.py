@@ -161,6 +161,7 @@ def _load(warm: Path) -> None:
     from tempfile import TemporaryDirectory
 
     import dataprep.flow
+    import dataprep.prepare
     from dataprep.api import load_inputs
     from dataprep.events import Reporter
     from dataprep.prepare import prepare_files
@@ -175,7 +176,7 @@ def _load(warm: Path) -> None:
             Store(Path(folder)),
             workers=1,
             reporter=Reporter(),
-            block_bytes=dataprep.flow.DEFAULT_BLOCK_BYTES,
+            block_bytes=dataprep.prepare.DEFAULT_BLOCK_BYTES,
         )
 
 

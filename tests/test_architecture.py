@@ -128,14 +128,29 @@ ALLOWED: dict[str, frozenset[str]] = {
     },
     "manifest": FOUNDATION | {"against", "decided", "file_job", "signals", "sources", "store"},
     "interrupts": frozenset(),
-    "flow": FOUNDATION
+    # What a run, a plan and a what-if ask alike.
+    "asking": FOUNDATION
     | {
         "against",
         "budgets",
         "contaminated",
-        "decide",
         "decided",
         "decisions",
+        "file_job",
+        "gather",
+        "pairing",
+        "pipeline",
+        "sketched",
+        "store",
+    },
+    "flow": FOUNDATION
+    | {
+        "against",
+        "asking",
+        "budgets",
+        "contaminated",
+        "decide",
+        "decided",
         "estimates",
         "events",
         "file_job",
@@ -147,7 +162,6 @@ ALLOWED: dict[str, frozenset[str]] = {
         "pipeline",
         "prepare",
         "rejects",
-        "sketched",
         "sources",
         "store",
     },
@@ -155,13 +169,13 @@ ALLOWED: dict[str, frozenset[str]] = {
     "planning": FOUNDATION
     | {
         "against",
+        "asking",
         "contaminated",
         "decide",
         "decided",
         "estimates",
         "events",
         "file_job",
-        "flow",
         "gather",
         "known",
         "near_plan",
@@ -176,6 +190,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     "what_if": FOUNDATION
     | {
         "against",
+        "asking",
         "budgets",
         "contaminated",
         "decide",
@@ -183,7 +198,6 @@ ALLOWED: dict[str, frozenset[str]] = {
         "excerpts",
         "events",
         "file_job",
-        "flow",
         "gather",
         "known_sources",
         "pairing",
@@ -212,7 +226,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     "recompute": FOUNDATION | {"decide", "rules", "signals", "store"},
     # The two ways in: Python's and the command line's, which may use every function that Python users may.
     "api": FOUNDATION
-    | {"compare", "decisions", "events", "flow", "memory", "pipeline", "planning", "store", "what_if"},
+    | {"compare", "decisions", "events", "flow", "memory", "pipeline", "planning", "prepare", "store", "what_if"},
     "cli": FOUNDATION
     | {
         "api",
