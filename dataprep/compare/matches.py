@@ -11,7 +11,7 @@ that only records with a sign of kinship are read, and what was not compared is 
 
 from __future__ import annotations
 
-from typing import Final, TypeVar
+from typing import Final
 
 import duckdb
 import numpy as np
@@ -19,6 +19,7 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
+from dataprep.kernels import read_only
 from dataprep.kernels.codepoints import CLASSES
 from dataprep.kernels.scan import scan
 from dataprep.record import ROLES, Turns
@@ -43,7 +44,6 @@ _FACTORS: Final = np.array(
 _OF_SHORT: Final = np.uint64(0xE7037ED1A0B428DB)
 """Sets a shingle of fewer words apart from one of five."""
 
-T = TypeVar("T", bound=np.generic)
 Numbers = npt.NDArray[np.int64]
 Hashes = npt.NDArray[np.uint64]
 
@@ -123,7 +123,7 @@ def word_shingles(turns: Turns) -> tuple[Numbers, Hashes]:
     ([0, 0, 1, 3], 3)
     """
     offsets, data = turns.utf8()
-    found = scan(_read_only(data), _read_only(offsets), CLASSES)
+    found = scan(read_only(data), read_only(offsets), CLASSES)
     turn_of_word = np.repeat(np.arange(turns.n_turns), np.diff(found.token_offsets))
     spoken = turns.roles[turn_of_word] != _SYSTEM
     words = found.token_hashes[spoken]
@@ -146,10 +146,3 @@ def word_shingles(turns: Turns) -> tuple[Numbers, Hashes]:
     new = np.ones(len(order), np.bool_)
     new[1:] = (all_rows[1:] != all_rows[:-1]) | (all_hashes[1:] != all_hashes[:-1])
     return all_rows[new], all_hashes[new]
-
-
-def _read_only(array: npt.NDArray[T]) -> npt.NDArray[T]:
-    """The same array, marked as not writable: numba compiles a kernel anew for each combination of marks."""
-    view = array.view()
-    view.setflags(write=False)
-    return view

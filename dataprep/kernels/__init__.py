@@ -17,6 +17,9 @@ from threading import RLock
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar, cast
 
+import numpy as np
+import numpy.typing as npt
+
 from dataprep.kernels.native import crossing
 from dataprep.kernels.native.errors import CompileError, KernelError, compiling
 from dataprep.kernels.native.store import ObjectCode, cache_folder, find, first_compile_pending, is_source, keep
@@ -24,10 +27,11 @@ from dataprep.kernels.native.store import ObjectCode, cache_folder, find, first_
 if TYPE_CHECKING:
     from dataprep.kernels.native.load import MachineCode
 
-__all__ = ["CompileError", "cache_folder", "first_compile_pending", "instruction", "kernel"]
+__all__ = ["CompileError", "cache_folder", "first_compile_pending", "instruction", "kernel", "read_only"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
+T = TypeVar("T", bound=np.generic)
 
 _COMPILING: Final = RLock()
 """numba's compiler is not for several threads, and these may call kernels for the first time together."""
@@ -61,6 +65,13 @@ def instruction(generator: Callable[..., Any]) -> Any:
             writes the instructions. It imports numba's types itself.
     """
     return _Instruction(generator)
+
+
+def read_only(array: npt.NDArray[T]) -> npt.NDArray[T]:
+    """The same array, marked as not writable: there is machine code for each combination of marks, so one is enough."""
+    view = array.view()
+    view.setflags(write=False)
+    return view
 
 
 class _Kernel:

@@ -23,7 +23,7 @@ from typing import Any, Final, TypeVar, cast
 import numpy as np
 import numpy.typing as npt
 
-from dataprep.kernels import instruction, kernel
+from dataprep.kernels import instruction, kernel, read_only
 
 Bytes = npt.NDArray[np.uint8]
 Words = npt.NDArray[np.uint64]
@@ -68,7 +68,7 @@ def blake2b_128(data: Bytes, bounds: npt.NDArray[np.integer], person: bytes = b"
     >>> digests[1].tobytes() == hashlib.blake2b(b", two", digest_size=16, person=b"test").digest()
     True
     """
-    return _hash_all(_read_only(data, np.uint8), _read_only(bounds, np.int64), _first_state(person)).view(np.uint8)
+    return _hash_all(_plain(data, np.uint8), _plain(bounds, np.int64), _first_state(person)).view(np.uint8)
 
 
 def joined(pieces: Sequence[Spans]) -> tuple[Bytes, Offsets]:
@@ -85,21 +85,19 @@ def joined(pieces: Sequence[Spans]) -> tuple[Bytes, Offsets]:
     >>> messages.tobytes(), bounds.tolist()
     (b'abcd', [0, 3, 4])
     """
-    spans = [_read_only(bounds, np.int64) for _, bounds in pieces]
+    spans = [_plain(bounds, np.int64) for _, bounds in pieces]
     starts = np.zeros(len(spans[0]), np.int64)
     np.cumsum(np.sum([np.diff(bounds) for bounds in spans], axis=0), out=starts[1:])
     messages = np.empty(starts[-1], np.uint8)
     ends = starts[:-1].copy()
     for (data, _), bounds in zip(pieces, spans, strict=True):
-        _append(messages, ends, _read_only(data, np.uint8), bounds)
+        _append(messages, ends, _plain(data, np.uint8), bounds)
     return messages, starts
 
 
-def _read_only(array: npt.NDArray[Any], dtype: type[T]) -> npt.NDArray[T]:
-    """The array as that type and marked as not writable: numba compiles a kernel anew for each type and mark."""
-    view = np.ascontiguousarray(array, dtype).view()
-    view.setflags(write=False)
-    return view
+def _plain(array: npt.NDArray[Any], dtype: type[T]) -> npt.NDArray[T]:
+    """The array as that type and marked as not writable: there is machine code for each type and mark."""
+    return read_only(np.ascontiguousarray(array, dtype))
 
 
 def _first_state(person: bytes) -> Words:

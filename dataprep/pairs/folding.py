@@ -15,11 +15,12 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final, TypeVar
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
+from dataprep.kernels import read_only
 from dataprep.kernels.codepoints import BLANK as PARTING
 from dataprep.kernels.codepoints import CLASSES
 from dataprep.kernels.normalize import BLANK, CONTEXTUAL, FIRST_PIECE, SAME, normalize
@@ -35,7 +36,6 @@ __all__ = [
     "piece_of",
 ]
 
-T = TypeVar("T", bound=np.generic)
 
 TABLE_SIZE: Final = 1 << 21
 """Entries of the table: beyond the last code point, because damaged UTF-8 can decode to more."""
@@ -165,13 +165,6 @@ class NormalizedTexts:
         return copies
 
 
-def _read_only(array: npt.NDArray[T]) -> npt.NDArray[T]:
-    """The same array, marked as not writable: numba compiles a kernel anew for each combination of marks."""
-    view = array.view()
-    view.setflags(write=False)
-    return view
-
-
 _THREAD: Final = threading.local()
 
 
@@ -205,7 +198,7 @@ def normalize_at(
         starts, ends: where each text lies: shape (m,).
         data: UTF-8; what is damaged counts as U+FFFD.
     """
-    known, plain, unknown = _FOLDING, _read_only(data), _unknown()
+    known, plain, unknown = _FOLDING, read_only(data), _unknown()
     while True:
         copies, bounds, contextual, strangers = normalize(
             starts, ends, plain, known.becomes, known.piece_offsets, known.pieces, unknown

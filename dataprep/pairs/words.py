@@ -14,6 +14,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from dataprep.kernels import read_only
 from dataprep.kernels.codepoints import CLASSES
 from dataprep.kernels.scan import CHARS, Scan
 from dataprep.kernels.wordhashes import hash_words
@@ -102,7 +103,7 @@ def words_at(
     room = room or Room()
     direct = known_folding().direct  # texts with code points that nobody has looked up yet are normalised
     hashes = room.after(before, _most_words(text_starts, text_ends))
-    found = hash_words(_read_only(data), text_starts, text_ends, CLASSES, direct, hashes, before)
+    found = hash_words(read_only(data), text_starts, text_ends, CLASSES, direct, hashes, before)
     starts, ends, left_out, count = found
     words = Words(hashes[:count], starts, ends)
     return _with_normalized(words, np.flatnonzero(left_out), text_starts, text_ends, data, room)
@@ -134,7 +135,7 @@ def _with_normalized(
     starts, ends = bounds[:-1].astype(np.int64), bounds[1:].astype(np.int64)
     count = len(words.hashes)
     hashes = room.after(count, _most_words(starts, ends))
-    starts, ends, _, count = hash_words(_read_only(text), starts, ends, CLASSES, _EVERY, hashes, count)
+    starts, ends, _, count = hash_words(read_only(text), starts, ends, CLASSES, _EVERY, hashes, count)
     words.starts[foreign] = starts
     words.ends[foreign] = ends
     return replace(words, hashes=hashes[:count])
@@ -143,10 +144,3 @@ def _with_normalized(
 def _most_words(starts: npt.NDArray[np.int64], ends: npt.NDArray[np.int64]) -> int:
     """The most words that texts can have: between two of one byte there is another byte."""
     return int(((ends - starts + 1) >> 1).sum())
-
-
-def _read_only(array: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """The same array, marked as not writable: numba compiles a kernel anew for each combination of marks."""
-    view = array.view()
-    view.setflags(write=False)
-    return view

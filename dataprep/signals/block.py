@@ -8,16 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import Final, TypeVar
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
+from dataprep.kernels import read_only
 from dataprep.kernels.codepoints import CLASSES
 from dataprep.kernels.scan import Scan, hash_lines, scan
 from dataprep.record import ROLES, Turns
-
-T = TypeVar("T", bound=np.generic)
 
 BLOCK_BYTES: Final = 1 << 19
 """Text of a block, in bytes of UTF-8; one more record than fits is let in."""
@@ -53,9 +52,9 @@ class TextBlock:
         self.n_rows = last - first
         self.row_offsets: npt.NDArray[np.int64] = bounds - bounds[0]
         """Index of each record's first turn, and the end: shape (n + 1,)."""
-        self.offsets = _read_only(offsets[here.start : here.stop + 1])
+        self.offsets = read_only(offsets[here.start : here.stop + 1])
         """Byte offsets of the turns' texts, shape (m + 1,), into `data`."""
-        self.data = _read_only(data)
+        self.data = read_only(data)
         """UTF-8 of the whole batch."""
         self.roles = turns.roles[here]
         self.valid = turns.valid[here]
@@ -138,13 +137,6 @@ def split_rows(turns: Turns) -> Iterator[tuple[int, int]]:
         if last == turns.n_rows:
             return
         first = last
-
-
-def _read_only(array: npt.NDArray[T]) -> npt.NDArray[T]:
-    """The same array, marked as not writable: numba compiles a kernel anew for each combination of marks."""
-    view = array.view()
-    view.setflags(write=False)
-    return view
 
 
 def pack_texts(texts: Sequence[str]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
