@@ -17,6 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+_MARK_BYTES: Final = 4
 _NO_LOCKS: Final = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
 """What disks say that know no locks."""
 
@@ -39,7 +40,7 @@ def folder_beside(output: Path) -> Iterator[Path]:
     >>> sorted(path.name for path in output.parent.iterdir())
     ['rows.txt']
     """
-    for left in output.parent.glob(f"{glob.escape(f'.{output.name}.part-')}*"):
+    for left in output.parent.glob(glob.escape(f".{output.name}.part-") + _MARK_BYTES * 2 * "[0-9a-f]"):
         with suppress(OSError):
             descriptor = _hold(left)
             shutil.rmtree(left, ignore_errors=True)
@@ -55,7 +56,7 @@ def folder_beside(output: Path) -> Iterator[Path]:
 def _taken(output: Path) -> tuple[Path, int]:
     """A new folder that nobody takes for a leftover, and what keeps it so."""
     while True:
-        folder = output.with_name(f".{output.name}.part-{secrets.token_hex(4)}")
+        folder = output.with_name(f".{output.name}.part-{secrets.token_hex(_MARK_BYTES)}")
         folder.mkdir()
         with suppress(BlockingIOError, FileNotFoundError):  # somebody did, before it was locked
             try:

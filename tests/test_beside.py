@@ -45,7 +45,9 @@ def test_the_folder_goes_whatever_happens_in_it(tmp_path: Path) -> None:
 
 def test_what_a_killed_process_left_goes_and_what_a_living_one_has_stays(tmp_path: Path) -> None:
     output = tmp_path / "a [1].parquet"
-    (tmp_path / ".a 1.parquet.part-0").mkdir()  # another output's, if the name were a pattern
+    others = [tmp_path / ".a 1.parquet.part-00000000", tmp_path / ".a [1].parquet.part-of-mine"]
+    for folder in others:  # another output's, if the name were a pattern; and what somebody else made
+        folder.mkdir()
     command = [sys.executable, "-c", HELD, str(output)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout is not None
@@ -56,7 +58,7 @@ def test_what_a_killed_process_left_goes_and_what_a_living_one_has_stays(tmp_pat
         other.kill()
     assert theirs in unfinished(tmp_path)
     with folder_beside(output) as mine:
-        assert unfinished(tmp_path) == sorted([mine, tmp_path / ".a 1.parquet.part-0"])
+        assert unfinished(tmp_path) == sorted([mine, *others])
 
 
 def test_a_disk_without_locks_will_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
